@@ -1,0 +1,10 @@
+"""``python -m ncd`` is the command line ``ncd``."""
+
+from __future__ import annotations
+
+import sys
+
+from ncd.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

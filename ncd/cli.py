@@ -1,0 +1,280 @@
+"""The command line: one diagram in, its type, cost, run or check out.
+
+Each command applies one functor to a named diagram and prints the value. SymPy and JAX load
+only for the commands that need them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ncd.core.category import Diagram
+from ncd.core.check import check
+from ncd.errors import InputError, NcdError, SizeError, user_location
+from ncd.interpret import report
+
+EPILOG = """\
+MODEL is what ncd.load takes:
+  transformer             a name of the zoo (`ncd zoo` lists them)
+  file.py:name            a diagram in a file of yours, which is run
+  package.module:name     a diagram in a module
+  model.json              a diagram saved as JSON; nothing is run
+
+exit codes:
+  0    all is well
+  1    `ncd check` found the diagram wrong
+  2    bad usage or bad input; the message says what and how to mend it
+  3    an internal error; NCD_TRACEBACK=1 shows where
+  130  interrupted; 141  the reader of the output went away
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The grammar of the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser("ncd", description="Deep-learning architectures as diagrams.",
+                                  epilog=EPILOG, formatter_class=raw)
+    commands = top.add_subparsers(dest="command", required=True, metavar="show | cost | run | check | zoo")
+
+    def command(name: str, run: Callable, text: str, model: bool = True) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, epilog=EPILOG, formatter_class=raw)
+        made.set_defaults(run=run)
+        if model:
+            made.add_argument("model", metavar="MODEL")
+            made.add_argument("--size", "-s", nargs="+", action="extend", default=[], metavar="x=128",
+                              help="numbers for size symbols")
+        made.add_argument("--json", action="store_true", help="print JSON, for programs")
+        return made
+    made = command("show", show, "Show a diagram: its type and its operations.")
+    made.add_argument("-o", "--output", metavar="FILE", help="write a picture (.svg), a listing (.txt) "
+                                                             "or the diagram itself (.json)")
+    made.add_argument("--depth", type=int, default=0, metavar="N", help="open N levels of blocks")
+    made = command("cost", cost, "Show what a diagram costs, as formulas and as numbers.")
+    made.add_argument("--by", choices=["operation"], help="a row for each operation")
+    made = command("run", run, "Run a diagram on random inputs with JAX.")
+    made.add_argument("--seed", type=int, default=0, help="of inputs, parameters and keys (0)")
+    made = command("check", check_model, "Check a diagram's types, and JAX against the reference.")
+    made.add_argument("--seed", type=int, default=0, help="of inputs and parameters (0)")
+    made.add_argument("--tolerance", type=float, default=1e-4, metavar="E",
+                      help="the largest error allowed, relative to the largest entry (1e-4)")
+    command("zoo", zoo, "List the architectures that come with ncd.", model=False)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit code comes back."""
+    try:
+        with contextlib.suppress(AttributeError, ValueError):   # a terminal without all of Unicode
+            sys.stdout.reconfigure(errors="backslashreplace")
+        options = parser().parse_args(argv)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:              # argparse has said what is wrong, or has shown the help
+        return stop.code if isinstance(stop.code, int) else 0
+    except NcdError as error:
+        print(f"ncd: {_message(error)}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # What is left in the buffer goes nowhere, or the interpreter would complain at exit.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if os.environ.get("NCD_TRACEBACK"):
+            raise
+        print(f"ncd: internal error: {type(error).__name__}: {error}\n"
+              "  mend    NCD_TRACEBACK=1 shows where; please report it", file=sys.stderr)
+        return 3
+
+
+def _message(error: NcdError) -> str:
+    """An error's text without the place of this program's own call."""
+    here = user_location()
+    where = ", ".join(part for part in (error.where or "").split(", ") if part and part != here)
+    lines = [line for line in str(error).split("\n") if not line.startswith("  where   ")]
+    return "\n".join([lines[0], *([f"  where   {where}"] if where else []), *lines[1:]])
+
+
+@contextlib.contextmanager
+def _progress(text: str) -> Iterator[None]:
+    """Say on a terminal what takes longer than a second."""
+    timer = threading.Timer(1.0, lambda: print(f"{text} ...", file=sys.stderr, flush=True))
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+# -- the model and its sizes -----------------------------------------------------------
+def _load(options) -> tuple[Diagram, str, dict[str, int]]:
+    """The diagram, its title, and the sizes given for its symbols."""
+    from ncd.read.resolve import load
+    with _progress(f"loading {options.model}"):
+        diagram = load(options.model)
+    named = getattr(diagram, "title", None)
+    title = named if isinstance(named, str) else Path(options.model.rpartition(":")[2]).stem
+    return diagram, title, _sizes(options.size, diagram.symbols)
+
+
+def _sizes(texts: Sequence[str], symbols: frozenset[str]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    problems = []
+    for text in texts:
+        name, equals, number = text.partition("=")
+        if not equals or not name:
+            problems.append(f"`{text}` is not NAME=NUMBER")
+        elif not (number.isascii() and number.isdigit() and 0 < len(number) < 19 and int(number) > 0):
+            problems.append(f"`{text}`: a size is a positive whole number")
+        elif name not in symbols:
+            problems.append(f"`{text}`: the diagram has no size {name}")
+        elif sizes.setdefault(name, int(number)) != int(number):
+            problems.append(f"`{text}`: {name} = {sizes[name]} is given too")
+    if problems:
+        raise SizeError("the sizes cannot be used", why=problems,
+                        have=f"the diagram's sizes: {', '.join(sorted(symbols)) or 'none'}")
+    return sizes
+
+
+# -- show ------------------------------------------------------------------------------
+def show(options) -> int:
+    if options.depth < 0:
+        raise InputError(f"--depth {options.depth}", want="0 or more")
+    diagram, title, sizes = _load(options)
+    if sizes:
+        diagram = diagram.bind(**sizes)
+    if options.output:
+        with _progress(f"writing {options.output}"):
+            report.write(diagram, Path(options.output), title, options.depth)
+        if not options.json:
+            print(f"wrote {options.output}")
+            return 0
+    if options.json:
+        graph = diagram.graph
+        print(json.dumps({
+            "title": title, "dom": [str(a) for a in diagram.dom.inside],
+            "cod": [str(a) for a in diagram.cod.inside], "sizes": sorted(diagram.symbols),
+            "operations": [{"name": op.name, "reads": args, "makes": list(wires),
+                            "types": [str(array) for array in op.cod]} for op, args, wires in graph]}))
+        return 0
+    print(report.described(diagram, title, options.depth))
+    return 0
+
+
+# -- cost ------------------------------------------------------------------------------
+def cost(options) -> int:
+    from ncd.interpret.cost import MEASURES
+    diagram, title, sizes = _load(options)
+    with _progress("measuring"):
+        found = diagram.cost()
+    if options.by:
+        rows = [(name, place, report.priced(row, sizes)) for name, place, row in found.operations()]
+        data = {"operations": [{"operation": name, "place": place, **row} for name, place, row in rows]}
+        text = report.by_operation(rows, bool(sizes))
+    else:
+        row = report.priced({name: found.exact[name] for name in MEASURES}, sizes)
+        data = {"cost": row}
+        text = report.cost_table(row, MEASURES, bool(sizes))
+    if options.json:
+        print(json.dumps({"title": title, "sizes": sizes} | data))
+        return 0
+    missing = sorted(diagram.symbols - set(sizes))
+    more = f"; the numbers that want {', '.join(missing)} are left out" if sizes and missing else ""
+    print(f"{report.head(title, diagram)}\nsizes    {report.sizes(sizes, 'none given')}{more}\n\n{text}")
+    return 0
+
+
+# -- run and check ---------------------------------------------------------------------
+def run(options) -> int:
+    diagram, title, sizes = _load(options)
+    missing = sorted(diagram.symbols - set(sizes))
+    if missing:
+        raise SizeError(f"no number for the size {', '.join(missing)}",
+                        mend=f"ncd run {options.model} --size {' '.join(f'{name}=...' for name in missing)}")
+    check(diagram, deep=True, sizes=sizes)
+    from ncd.interpret import trial
+    timed = trial.time_jax(diagram, sizes, options.seed, _progress)
+    outputs = [{"type": str(array)} | trial.summary(value)
+               for array, value in zip(diagram.cod.inside, timed.outputs)]
+    if options.json:
+        print(json.dumps({"title": title, "sizes": sizes, "seed": options.seed,
+                          "parameters": timed.parameters, "compile_seconds": timed.compiling,
+                          "run_seconds": timed.running, "outputs": outputs}))
+        return 0
+    print(f"{report.head(title, diagram)}\n"
+          f"sizes    {report.sizes(sizes)}\n"
+          f"inputs   random, seed {options.seed}\n"
+          f"params   {timed.parameters:,} numbers\n"
+          f"compile  {timed.compiling:.3g} s\n"
+          f"run      {timed.running * 1000:.3g} ms, the best of {trial.REPEATS}")
+    for array, made in zip(diagram.cod.inside, outputs):
+        print(report.output(array, made))
+    return 0
+
+
+def check_model(options) -> int:
+    if not options.tolerance >= 0:
+        raise InputError(f"--tolerance {options.tolerance}", want="a number of at least 0")
+    diagram, title, sizes = _load(options)
+    try:
+        check(diagram, deep=True)
+    except NcdError as error:
+        return _verdict(options, {"title": title, "ok": False, "types": _message(error)})
+    sizes = _default_sizes(sizes, diagram)
+    from ncd.interpret import trial
+    found = trial.compare(diagram, sizes, options.seed, _progress)
+    ok = not found.problems and found.relative <= options.tolerance
+    return _verdict(options, {
+        "title": title, "ok": ok, "types": "well typed", "sizes": sizes, "compared": found.compared,
+        "problems": found.problems, "tolerance": options.tolerance,
+        "max_absolute_error": trial.plain(found.absolute), "max_relative_error": trial.plain(found.relative)})
+
+
+def _verdict(options, data: dict) -> int:
+    print(json.dumps(data) if options.json else report.verdict(data))
+    return 0 if data["ok"] else 1
+
+
+def _default_sizes(sizes: dict[str, int], diagram) -> dict[str, int]:
+    """The sizes given, and small numbers for the others at which every axis is positive."""
+    free = sorted(diagram.symbols - set(sizes))
+    for base in (None, 4, 8, 16, 32, 64, 128, 256):
+        # Different numbers show a transposed axis; powers of 2 divide where halves are taken.
+        tried = sizes | {name: 3 + place % 5 if base is None else base for place, name in enumerate(free)}
+        try:
+            check(diagram, deep=True, sizes=tried)
+            return tried
+        except SizeError as error:
+            last = error
+    raise SizeError("no small sizes fit the diagram" if free else "the sizes do not fit the diagram",
+                    why=last.details.get("why"), mend="give them: --size x=... y=...")
+
+
+# -- zoo -------------------------------------------------------------------------------
+def zoo(options) -> int:
+    from ncd.read import resolve
+    known = resolve.zoo()
+    rows = {name: (known[name].__doc__ or "").strip().split("\n")[0] for name in sorted(known)}
+    if options.json:
+        print(json.dumps([{"name": name, "text": text} for name, text in rows.items()]))
+        return 0
+    widest = max(map(len, rows), default=0)
+    for name, text in rows.items():
+        print("\n".join(report.hung(f"{name:<{widest}}  ", text)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

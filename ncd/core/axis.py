@@ -1,0 +1,97 @@
+"""Axes: the objects of the category of reindexings. A label is a role, a size a quantity."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ncd.core.grammar import LABEL
+from ncd.core.size import Size, as_size
+from ncd.errors import AxisError, SizeError
+
+_LABEL = re.compile(rf"(?:{LABEL}|\d+'*)\Z")
+MAX_LABEL = 200
+
+
+class Label(str):
+    """The name of an axis; a type of its own so that renaming finds labels in any record."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str):
+        if type(text) is cls:
+            return text
+        if not isinstance(text, str):
+            raise AxisError(f"an axis label is a text, not {text!r}")
+        text = unicodedata.normalize("NFKC", text)
+        if not _LABEL.match(text) or len(text) > MAX_LABEL:
+            raise AxisError(f"{text[:MAX_LABEL]!r} is not an axis label",
+                            mend="letters, digits, _ and primes, a letter first, at most 200")
+        return super().__new__(cls, text)
+
+
+def fresh(label: str, taken) -> Label:
+    """The label with as many primes as keep it apart from those taken."""
+    while label in taken:
+        label += "'"
+    return Label(label)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: a label and a size, a positive integer or an expression in symbols.
+
+    An axis without a size has the symbol of its own label.
+
+    Raises:
+        AxisError: The label is not a name.
+        SizeError: The size is zero, negative or a fraction.
+
+    >>> Axis("x"), Axis("x", 128)
+    (Axis('x'), Axis('x', 128))
+    >>> str(Axis("x", "2*k"))
+    'x=2*k'
+    """
+
+    label: Label
+    size: Size = None
+
+    def __post_init__(self):
+        if type(self.label) is not Label:
+            object.__setattr__(self, "label", Label(self.label))
+        if type(self.size) is not Size:
+            size = Size.symbol(self.label) if self.size is None else as_size(self.size)
+            object.__setattr__(self, "size", size)
+        constant = self.size.constant
+        if constant is not None and (not isinstance(constant, int) or constant < 1):
+            raise SizeError(f"the axis {self.label} has the size {self.size}",
+                            want="a positive integer or an expression in symbols")
+        object.__setattr__(self, "_hash", hash((self.label, self.size)))
+
+    def __hash__(self):
+        return self._hash
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Axis) and self._hash == other._hash
+                                 and self.label == other.label and self.size == other.size)
+
+    def substitute(self, sizes: Mapping[str, Size]) -> Axis:
+        size = self.size.substitute(sizes)
+        return self if size is self.size else Axis(self.label, size)
+
+    def relabel(self, labels: Mapping[str, str]) -> Axis:
+        label = labels.get(self.label)
+        return self if label is None else Axis(Label(label), self.size)
+
+    def __str__(self):
+        if self.size.name == self.label or str(self.size) == self.label.rstrip("'"):
+            return str(self.label)
+        return f"{self.label}={str(self.size).replace(' ', '')}"
+
+    def __repr__(self):
+        if self.size.name == self.label:
+            return f"Axis({str(self.label)!r})"
+        constant = self.size.constant
+        return f"Axis({str(self.label)!r}, {str(self.size) if constant is None else constant!r})"

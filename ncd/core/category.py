@@ -1,0 +1,436 @@
+"""The category of arrays: DisCoPy's free Markov category, built in linear time.
+
+The only file that imports DisCoPy (1.2.2). It calls ``markov.Diagram``, ``Box``, ``Swap``,
+``Copy``, ``Functor``, ``Category`` and the factories ``Diagram.braid_factory``,
+``copy_factory``, ``discard_factory``; DisCoPy's functors, equations and drawing read
+``dom``, ``cod``, ``inside``, ``name`` and ``data``. A diagram holds a tree of
+compositions that is flattened once, without recursion, to its wire graph; DisCoPy's layers
+(``inside``) are made only when DisCoPy asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from discopy import markov, monoidal
+from discopy.cat import Ob, factory
+from discopy.monoidal import Layer
+from discopy.utils import Whiskerable
+
+from ncd.core.graph import Graph
+from ncd.errors import ArityError, NcdError
+
+__all__ = ["Box", "Category", "Copy", "Diagram", "Discard", "Functor", "Layer", "Ob", "Swap", "Ty"]
+
+
+@factory
+class Ty(monoidal.Ty):
+    """A type: a tuple of arrays. A text is read as a type: ``Ty("y k, x k")``.
+
+    >>> Ty("y k, x k") == Ty("y k") @ Ty("x k")
+    True
+    """
+
+    def __init__(self, *inside):
+        arrays: list = []
+        for item in inside:
+            arrays.extend(self.parse(item) if isinstance(item, str) else (item,))
+        for item in arrays:
+            if not isinstance(item, Ob):
+                raise NcdError(f"{item!r} is not an array", mend='write Ty("y k, x k")')
+        self.inside = tuple(arrays)
+
+    parse: Callable  # set by core.signature: text to arrays
+
+    @classmethod
+    def of(cls, arrays: Iterable) -> Ty:
+        """A type from arrays that are known to be arrays."""
+        self = object.__new__(Ty)
+        self.inside = tuple(arrays)
+        return self
+
+    @property
+    def name(self) -> str:
+        return str(self)
+
+    def tensor(self, *others: Ty) -> Ty:
+        if not all(isinstance(other, Ty) for other in others):
+            return NotImplemented
+        return Ty.of(sum((other.inside for other in others), self.inside))
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Ty) and self.inside == other.inside)
+
+    def __hash__(self):
+        return hash(self.inside)
+
+    def __str__(self):
+        return ", ".join(map(str, self.inside))
+
+    def __repr__(self):
+        return f"Ty({str(self)!r})"
+
+    def to_drawing(self):
+        return monoidal.Ty(*map(str, self.inside))
+
+
+Ty.ob_factory = Ob
+
+
+@factory
+class Diagram(markov.Diagram):
+    """A morphism of the category of arrays: what an architecture is.
+
+    Built by calling operations on wires, by ``>>`` and ``@``, or with ``@ncd.diagram``.
+    ``==`` is equality of morphisms in the free category: swaps, interchange, the comonoid
+    laws and the naturality of copy and discard for deterministic operations all hold.
+    """
+
+    ty_factory = Ty
+    align: Callable | None = None  # set by build.align: lifts one diagram to given arrays
+    trace_call: Callable | None = None  # set by build.trace: calls a diagram on wires
+
+    def __init__(self, inside: Sequence, dom: Ty, cod: Ty, _scan: bool = True):
+        graph = Graph(dom.inside)
+        wires = list(range(len(dom.inside)))
+        for layer in inside:
+            offset, parts = 0, list(layer)
+            for index, part in enumerate(parts):
+                if index % 2 == 0:
+                    offset += len(part)
+                    continue
+                width = len(part.dom)
+                made = graph.append(part.graph, wires[offset:offset + width])
+                wires[offset:offset + width] = made
+                offset += len(made)
+        graph.outputs = tuple(wires)
+        self._set(graph=graph, dom=dom, cod=cod)
+
+    def _set(self, graph=None, parts=None, dom=None, cod=None) -> Diagram:
+        self._graph, self._parts, self._dom, self._cod = graph, parts, dom, cod
+        self._inside = None
+        return self
+
+    @staticmethod
+    def _new(**fields) -> Diagram:
+        return object.__new__(Diagram)._set(**fields)
+
+    @classmethod
+    def from_graph(cls, graph: Graph) -> Diagram:
+        """The diagram that holds a wire graph."""
+        return cls._new(graph=graph, dom=Ty.of(graph.inputs),
+                        cod=Ty.of(graph.types[wire] for wire in graph.outputs))
+
+    @classmethod
+    def of(cls, dom: Ty, nodes: Iterable[tuple], outputs: Sequence[int]) -> Diagram:
+        """The diagram with nodes ``(operation, wires it reads)`` and given output wires."""
+        graph = Graph(dom.inside)
+        for op, args in nodes:
+            graph.add(op, args)
+        graph.outputs = tuple(outputs)
+        return cls.from_graph(graph)
+
+    @classmethod
+    def wiring(cls, dom: Ty, outputs: Sequence[int]) -> Diagram:
+        """The diagram without boxes whose i-th output is the given input wire."""
+        graph = Graph(dom.inside)
+        graph.outputs = tuple(outputs)
+        return cls.from_graph(graph)
+
+    # -- the type and the graph, made when first asked for -----------------------
+    @property
+    def dom(self) -> Ty:
+        if self._dom is None:
+            self._dom = Ty.of(array for leaf in self._leaves() for array in leaf.dom.inside)
+        return self._dom
+
+    @property
+    def cod(self) -> Ty:
+        if self._cod is None:
+            self._cod = Ty.of(array for leaf in self._leaves() for array in leaf.cod.inside)
+        return self._cod
+
+    def _leaves(self) -> list[Diagram]:
+        """The factors of a composite of one kind, in order."""
+        kind, found, stack = self._parts[0], [], [self]
+        while stack:
+            diagram = stack.pop()
+            if diagram._graph is None and diagram._parts is not None and diagram._parts[0] == kind:
+                stack.extend(reversed(diagram._parts[1:]))
+            else:
+                found.append(diagram)
+        return found
+
+    @property
+    def graph(self) -> Graph:
+        """The wire graph; made once, in time linear in the boxes."""
+        if self._graph is None:
+            graph = Graph(self.dom.inside)
+            graph.outputs = tuple(self._flatten(graph))
+            self._cod = self.cod
+            self._graph, self._parts = graph, None
+        return self._graph
+
+    def _flatten(self, graph: Graph) -> list[int]:
+        values: list[list[int]] = []
+        tasks: list[tuple] = [("call", self, list(range(len(graph.inputs))))]
+        while tasks:
+            task = tasks.pop()
+            if task[0] == "join":
+                joined = [wire for wires in values[len(values) - task[1]:] for wire in wires]
+                del values[len(values) - task[1]:]
+                values.append(joined)
+                continue
+            diagram = task[1]
+            wires = task[2] if task[0] == "call" else values.pop()
+            if diagram._graph is not None:
+                values.append(graph.append(diagram._graph, wires))
+                continue
+            leaves = diagram._leaves()
+            if diagram._parts[0] == "then":
+                tasks.extend(("next", leaf) for leaf in reversed(leaves[1:]))
+                tasks.append(("call", leaves[0], wires))
+            else:
+                tasks.append(("join", len(leaves)))
+                calls, start = [], 0
+                for leaf in leaves:
+                    width = len(leaf.dom.inside)
+                    calls.append(("call", leaf, wires[start:start + width]))
+                    start += width
+                tasks.extend(reversed(calls))
+        return values.pop()
+
+    @property
+    def inside(self) -> tuple:
+        """DisCoPy's layers, with its swaps, copies and discards (Θ(n·width))."""
+        if self._inside is None:
+            from ncd.core.layers import layers
+            self._inside = layers(self)
+        return self._inside
+
+    # -- the category ------------------------------------------------------------
+    @classmethod
+    def id(cls, dom=None) -> Diagram:
+        dom = dom if isinstance(dom, Ty) else Ty() if dom is None else Ty(dom)
+        return cls.wiring(dom, range(len(dom.inside)))
+
+    def then(self, *others: Diagram) -> Diagram:
+        """Sequential composition; what stands right of ``>>`` is lifted to what is there."""
+        result = self
+        for other in others:
+            other = getattr(other, "diagram", other)
+            if not isinstance(other, Diagram):
+                raise NcdError(f"cannot compose a diagram with {other!r}")
+            if result.cod != other.dom:
+                other = Diagram.align(other, result.cod.inside, left=result)
+            result = Diagram._new(parts=("then", result, other), dom=result.dom, cod=other.cod)
+        return result
+
+    def tensor(self, *others: Diagram) -> Diagram:
+        """Parallel composition."""
+        result = self
+        for other in others:
+            other = self.whisker(getattr(other, "diagram", other))
+            result = Diagram._new(parts=("tensor", result, other))
+        return result
+
+    @classmethod
+    def whisker(cls, other) -> Diagram:
+        return other if isinstance(other, Whiskerable) else cls.id(
+            other if isinstance(other, Ty) else Ty(other))
+
+    @classmethod
+    def swap(cls, left: Ty, right: Ty) -> Diagram:
+        n, m = len(left), len(right)
+        return cls.wiring(left @ right, [*range(n, n + m), *range(n)])
+
+    braid = swap
+
+    @classmethod
+    def copy(cls, x: Ty, n: int = 2) -> Diagram:
+        return cls.wiring(x, list(range(len(x))) * n)
+
+    @classmethod
+    def discard(cls, x: Ty, n: int = 0) -> Diagram:
+        return cls.wiring(x, [])
+
+    @classmethod
+    def permutation(cls, xs: Sequence[int], dom: Ty = None) -> Diagram:
+        if dom is None or sorted(xs) != list(range(len(dom))):
+            raise ArityError(f"{list(xs)} is not a permutation of the {len(dom or ())} wires")
+        return cls.wiring(dom, xs)
+
+    def dagger(self):
+        raise NcdError("a diagram of arrays has no dagger",
+                       why="reshaping, elementwise and random operations have no adjoint")
+
+    def __call__(self, *wires):
+        """Apply the diagram to wires inside ``@ncd.diagram``; lifted by label."""
+        return Diagram.trace_call(self, wires)
+
+    # -- equality and text -------------------------------------------------------
+    def __eq__(self, other):
+        other = getattr(other, "diagram", other)
+        return isinstance(other, Diagram) and self.graph.equals(other.graph)
+
+    def __hash__(self):
+        return self.graph.code
+
+    def __len__(self):
+        return len(self.graph)
+
+    @property
+    def boxes(self) -> list:
+        """The operations as boxes, in the order of the graph."""
+        return [Box(op) for op in self.graph.ops]
+
+    @property
+    def op(self):
+        """The operation, if the diagram is one box on its own wires; else None."""
+        if self._parts is not None:
+            return None
+        graph = self._graph
+        n = len(graph.inputs)
+        if len(graph) == 1 and graph.args[0] == tuple(range(n)) \
+                and graph.outputs == tuple(range(n, len(graph.types))):
+            return graph.ops[0]
+        return None
+
+    def __str__(self):
+        return f"{self.dom} -> {self.cod}"
+
+    def __repr__(self):
+        from ncd.core.text import diagram_repr
+        return diagram_repr(self)
+
+    def __reduce__(self):
+        return _from_graph, (self.graph,)
+
+    # -- what operations ask of their fields -------------------------------------
+    transform_data = True
+
+    def substitute(self, sizes) -> Diagram:
+        return self._map(lambda item: item.substitute(sizes)) if sizes else self
+
+    def relabel(self, labels) -> Diagram:
+        return self._map(lambda item: item.relabel(labels)) if labels else self
+
+    def _map(self, change: Callable) -> Diagram:
+        """Apply a change to every array and operation, each distinct one once."""
+        old, memo = self.graph, {}
+
+        def once(item):
+            if item not in memo:
+                memo[item] = change(item)
+            return memo[item]
+        graph = Graph([once(array) for array in old.inputs])
+        for op, args in zip(old.ops, old.args):
+            graph.add(once(op), args)
+        graph.outputs = old.outputs
+        if all(new is was for new, was in zip(graph.types, old.types)) and all(
+                new is was for new, was in zip(graph.ops, old.ops)):
+            return self
+        return Diagram.from_graph(graph)
+
+
+def _from_graph(graph: Graph) -> Diagram:
+    return Diagram.from_graph(graph)
+
+
+class Box(markov.Box, Diagram):
+    """One operation as a DisCoPy box; its ``data`` is the operation."""
+
+    __ambiguous_inheritance__ = (markov.Box,)
+    is_dagger = False
+
+    def __init__(self, op):
+        graph = Graph(op.dom)
+        graph.outputs = graph.add(op, range(len(op.dom)))
+        self._set(graph=graph, dom=Ty.of(op.dom), cod=Ty.of(op.cod))
+        self.data = op
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+    def __eq__(self, other):
+        return Diagram.__eq__(self, other)
+
+    def __hash__(self):
+        return Diagram.__hash__(self)
+
+    def __len__(self):
+        return 1
+
+    def __repr__(self):
+        return Diagram.__repr__(self)
+
+    def __str__(self):
+        return Diagram.__str__(self)
+
+    def __reduce__(self):
+        return Box, (self.data,)
+
+    def dagger(self):
+        return Diagram.dagger(self)
+
+
+class _Wiring(Box):
+    """The boxes of DisCoPy that are wires here: they hold a graph without nodes."""
+
+    def _wires(self, name: str, dom: Ty, outputs: Sequence[int], **drawing) -> None:
+        graph = Graph(dom.inside)
+        graph.outputs = tuple(outputs)
+        self._set(graph=graph, dom=dom, cod=Ty.of(dom.inside[wire] for wire in outputs))
+        self.data, self._name = None, name
+        self.__dict__.update(drawing)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def __reduce__(self):
+        return _from_graph, (self.graph,)
+
+
+class Swap(_Wiring, markov.Swap):
+    """The swap of two arrays, as DisCoPy sees it."""
+
+    def __init__(self, left: Ty, right: Ty):
+        self.left, self.right = left, right
+        self._wires(f"Swap({left}, {right})", left @ right, (1, 0),
+                    draw_as_wires=True, draw_as_braid=False)
+
+
+class Copy(_Wiring, markov.Copy):
+    """The copy of one array, as DisCoPy sees it."""
+
+    def __new__(cls, x: Ty, n: int = 2):
+        return object.__new__(cls if n else Discard)
+
+    def __init__(self, x: Ty, n: int = 2):
+        self._wires(f"Copy({x}, {n})", x, (0,) * n,
+                    draw_as_spider=True, color="black", drawing_name="")
+
+
+class Discard(Copy, markov.Discard):
+    """The discard of one array, as DisCoPy sees it."""
+
+    def __init__(self, x: Ty, n: int = 0):
+        Copy.__init__(self, x, 0)
+
+
+class Category(markov.Category):
+    """The category of arrays, as the domain or codomain of a DisCoPy functor."""
+
+    ob, ar = Ty, Diagram
+
+
+class Functor(markov.Functor):
+    """A DisCoPy functor out of the category of arrays."""
+
+    dom = cod = Category()
+
+
+Diagram.braid_factory = Swap
+Diagram.copy_factory, Diagram.discard_factory = Copy, Discard

@@ -1,0 +1,122 @@
+"""One small grammar for sizes and scalar functions: text to a syntax tree, never executed.
+
+A tree is ``("number", value)``, ``("name", text)``, ``("call", name, trees)``,
+``("negate", tree)`` or ``(operator, left, right)``. Nothing here evaluates anything.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from ncd.errors import NotationError
+
+LABEL = r"[^\W\d][\w'\u0300-\u036f\u2032]*"
+TOKEN = re.compile(
+    rf"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<name>{LABEL})"
+    r"|(?P<operator>\*\*|//|<=|>=|==|!=|[-+*/%(),<>^]))")
+MAX_LENGTH, MAX_DEPTH = 10_000, 100
+BINARY = ({"<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1},
+          {"+": 2, "-": 2}, {"*": 3, "/": 3, "//": 3, "%": 3})
+PRECEDENCE = {name: level for table in BINARY for name, level in table.items()}
+
+
+def tokens(text: str) -> list[tuple[str, str, int]]:
+    """Cut a text into (kind, token, position), or say where it cannot be."""
+    if len(text) > MAX_LENGTH:
+        raise NotationError(f"an expression of {len(text)} characters; at most {MAX_LENGTH}")
+    found, position = [], 0
+    while text[position:].strip():
+        match = TOKEN.match(text, position)
+        if match is None:
+            position += len(text[position:]) - len(text[position:].lstrip())
+            raise NotationError("unexpected character in an expression", text, position)
+        found.append((match.lastgroup, match[match.lastgroup], match.start(match.lastgroup)))
+        position = match.end()
+    return found
+
+
+class _Parser:
+    def __init__(self, text: str):
+        self.text, self.tokens, self.index = text, tokens(text), 0
+
+    def peek(self) -> tuple[str, str, int]:
+        if self.index < len(self.tokens):
+            return self.tokens[self.index]
+        return ("end", "", len(self.text))
+
+    def fail(self, what: str):
+        raise NotationError(what, self.text, self.peek()[2])
+
+    def expect(self, token: str) -> None:
+        if self.peek()[1] != token:
+            self.fail(f"expected `{token}`")
+        self.index += 1
+
+    def binary(self, level: int, depth: int):
+        if depth > MAX_DEPTH:
+            self.fail(f"an expression nested deeper than {MAX_DEPTH}")
+        left = self.unary(depth + 1)
+        while True:
+            kind, token, _ = self.peek()
+            rank = PRECEDENCE.get(token, 0) if kind == "operator" else 0
+            if rank < level or rank == 0:
+                return left
+            self.index += 1
+            left = (token, left, self.binary(rank + 1, depth + 1))
+
+    def unary(self, depth: int):
+        token = self.peek()[1]
+        if token in ("-", "+"):
+            self.index += 1
+            inner = self.unary(depth + 1) if depth < MAX_DEPTH else self.fail("nested too deep")
+            return inner if token == "+" else ("negate", inner)
+        base = self.atom(depth)
+        if self.peek()[1] in ("**", "^"):
+            self.index += 1
+            return ("**", base, self.unary(depth + 1))
+        return base
+
+    def atom(self, depth: int):
+        kind, token, _ = self.peek()
+        if kind == "number":
+            self.index += 1
+            digits, _, exponent = token.lower().partition("e")
+            if len(digits) > 1_200 or len(exponent) > 4 or abs(int(exponent or 0)) > 400:
+                self.fail("a number out of range")
+            value = Fraction(token)
+            return ("number", int(value) if value.denominator == 1 else value)
+        if token == "(":
+            self.index += 1
+            inner = self.binary(1, depth + 1)
+            self.expect(")")
+            return inner
+        if kind != "name":
+            self.fail("expected a number, a name or `(`")
+        self.index += 1
+        if self.peek()[1] != "(":
+            return ("name", token)
+        self.index += 1
+        arguments = []
+        while self.peek()[1] != ")":
+            arguments.append(self.binary(1, depth + 1))
+            if self.peek()[1] != ")":
+                self.expect(",")
+        self.index += 1
+        return ("call", token, tuple(arguments))
+
+
+def parse(text: str):
+    """The syntax tree of an arithmetic expression.
+
+    Raises:
+        NotationError: Malformed text, shown with a caret; too long or nested too deep.
+
+    >>> parse("2*x + max(y, 1)")
+    ('+', ('*', ('number', 2), ('name', 'x')), ('call', 'max', (('name', 'y'), ('number', 1))))
+    """
+    parser = _Parser(text)
+    tree = parser.binary(1, 0)
+    if parser.peek()[0] != "end":
+        parser.fail("expected the end of the expression")
+    return tree

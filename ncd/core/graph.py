@@ -1,0 +1,179 @@
+"""The wire graph: operations in order, wires as integers. The one form that everything walks.
+
+A graph is a morphism of the free cartesian (copy-discard) category in static single
+assignment form: copying is using a wire twice, discarding is not using it, swapping is the
+order of use. So the laws of the symmetric monoidal category and of the comonoid hold by
+construction, and equality is hash-consing. Operations with a *place* (parameters and keys
+drawn by place) are never merged: copy is natural for the others only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+
+class Graph:
+    """Inputs (wires 0 … n−1), nodes that each make the next wires, and the output wires.
+
+    >>> graph = Graph(("x",))
+    >>> graph.inputs, graph.outputs, len(graph)
+    (('x',), (), 0)
+    """
+
+    __slots__ = ("__dict__", "args", "first", "inputs", "ops", "outputs", "types")
+
+    def __init__(self, inputs: Sequence):
+        self.inputs = tuple(inputs)
+        self.ops: list = []
+        self.args: list[tuple[int, ...]] = []
+        self.first: list[int] = []
+        self.types: list = list(self.inputs)
+        self.outputs: tuple[int, ...] = ()
+
+    def __len__(self):
+        return len(self.ops)
+
+    def __iter__(self) -> Iterator[tuple[object, tuple[int, ...], range]]:
+        """Each node in order: the operation, the wires it reads, the wires it makes."""
+        for op, args, first in zip(self.ops, self.args, self.first):
+            yield op, args, range(first, first + len(op.cod))
+
+    def add(self, op, args: Sequence[int]) -> tuple[int, ...]:
+        """Append an operation; returns the wires that it makes."""
+        first = len(self.types)
+        self.ops.append(op)
+        self.args.append(tuple(args))
+        self.first.append(first)
+        self.types.extend(op.cod)
+        return tuple(range(first, len(self.types)))
+
+    def append(self, other: Graph, wires: Sequence[int]) -> list[int]:
+        """Append a whole graph on given wires; returns its output wires here."""
+        place = list(wires)
+        for op, args in zip(other.ops, other.args):
+            place.extend(self.add(op, [place[wire] for wire in args]))
+        return [place[wire] for wire in other.outputs]
+
+    @cached_property
+    def producer(self) -> list[int]:
+        """For each wire the node that makes it, −1 for an input."""
+        made = [-1] * len(self.types)
+        for node, (op, _, wires) in enumerate(self):
+            for wire in wires:
+                made[wire] = node
+        return made
+
+    @cached_property
+    def last_use(self) -> list[int]:
+        """For each wire the last node that reads it; len(self) if it is an output; −1 if none."""
+        last = [-1] * len(self.types)
+        for node, args in enumerate(self.args):
+            for wire in args:
+                last[wire] = node
+        for wire in self.outputs:
+            last[wire] = len(self)
+        return last
+
+    # -- the canonical order -----------------------------------------------------
+    @cached_property
+    def order(self) -> list[int]:
+        """The nodes that reach an output, by depth-first post-order from the outputs.
+
+        This order does not change under interchange, swaps and the comonoid laws.
+        """
+        return self._post_order([self.producer[wire] for wire in self.outputs], set())
+
+    def _post_order(self, roots: Sequence[int], seen: set[int]) -> list[int]:
+        found: list[int] = []
+        stack = [(root, False) for root in reversed(roots) if root >= 0]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                found.append(node)
+            elif node not in seen:
+                seen.add(node)
+                stack.append((node, True))
+                for wire in reversed(self.args[node]):
+                    parent = self.producer[wire]
+                    if parent >= 0 and parent not in seen:
+                        stack.append((parent, False))
+        return found
+
+    @cached_property
+    def placed(self) -> list[int]:
+        """The nodes that have a place, in canonical order, those that reach no output last."""
+        order = self.order
+        if len(order) == len(self):
+            return [node for node in order if self.ops[node].place is not None]
+        reached = set(order)
+        dead = [node for node in range(len(self))
+                if node not in reached and self.ops[node].place is not None]
+        if dead:
+            code = self._codes({})
+            dead.sort(key=lambda node: (code[self.first[node]] if self.ops[node].cod
+                                        else hash(self.ops[node])))
+            order = order + self._post_order(dead, reached)
+        return [node for node in order if self.ops[node].place is not None]
+
+    def _codes(self, serial: dict[int, int]) -> list[int]:
+        """A structural hash of each wire."""
+        code = [hash(("input", index)) for index in range(len(self.inputs))]
+        for node, (op, args) in enumerate(zip(self.ops, self.args)):
+            base = hash((op, tuple([code[wire] for wire in args]), serial.get(node)))
+            code.extend(hash((base, index)) for index in range(len(op.cod)))
+        return code
+
+    @cached_property
+    def _serial(self) -> dict[int, int]:
+        return {node: index for index, node in enumerate(self.placed) if not self.ops[node].tied}
+
+    @cached_property
+    def places(self) -> dict[int, str]:
+        """For each node with a place its name here: tied names as given, others numbered."""
+        taken = {self.ops[node].place for node in self.placed if self.ops[node].tied}
+        names, count = {}, {}
+        for node in self.placed:
+            op = self.ops[node]
+            name = op.place
+            if not op.tied:
+                number = count.get(name, 0)
+                while (name if number == 0 else f"{name}_{number}") in taken:
+                    number += 1
+                count[op.place] = number + 1
+                name = name if number == 0 else f"{name}_{number}"
+                taken.add(name)
+            names[node] = name
+        return names
+
+    # -- equality ----------------------------------------------------------------
+    def _number(self, table: dict) -> tuple:
+        """Hash-cons into a table shared with another graph: equal values get equal numbers."""
+        serial = self._serial
+        number = list(range(len(self.inputs)))
+        for node, (op, args) in enumerate(zip(self.ops, self.args)):
+            key = (op, tuple([number[wire] for wire in args]), serial.get(node))
+            base = table.get(key)
+            if base is None:
+                base = table[key] = table["next"]
+                table["next"] += max(1, len(op.cod))
+            number.extend(range(base, base + len(op.cod)))
+        reached = set(self.order)
+        dead = sorted(number[self.first[node]] if self.ops[node].cod else -1
+                      for node in self.placed if node not in reached)
+        return tuple(number[wire] for wire in self.outputs), tuple(dead)
+
+    def equals(self, other: Graph) -> bool:
+        """Equality in the free copy-discard category, in linear time."""
+        if self is other:
+            return True
+        if self.inputs != other.inputs or len(self.outputs) != len(other.outputs):
+            return False
+        table = {"next": len(self.inputs)}
+        return self._number(table) == other._number(table)
+
+    @cached_property
+    def code(self) -> int:
+        """A hash that agrees with :meth:`equals`."""
+        code = self._codes(self._serial)
+        return hash((self.inputs, tuple(code[wire] for wire in self.outputs), len(self._serial)))

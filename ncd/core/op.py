@@ -1,0 +1,222 @@
+"""Operations: frozen records with a domain, a codomain and, unless primitive, a definition.
+
+An operation is data. Renaming labels and replacing sizes walk its fields, so that an
+operation never writes those by hand; what it must say is its type, its definition
+(unless it is primitive) and, where it can do better, how it absorbs lifted axes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ncd.core.array import Array
+from ncd.core.axis import Axis, Label
+from ncd.core.size import Size, as_size
+
+if TYPE_CHECKING:
+    from ncd.core.category import Diagram
+
+_COERCE: dict[str, Callable] = {
+    "Label": Label, "Size": as_size,
+    "tuple[Label, ...]": lambda labels: tuple(map(Label, labels)),
+    "tuple[Array, ...]": tuple, "tuple[Axis, ...]": tuple, "tuple[str, ...]": tuple}
+
+
+def transform(value: Any, on: Callable[[Any], Any]) -> Any:
+    """Rebuild nested data with a function on sizes, labels, axes, arrays and diagrams.
+
+    The same object comes back where nothing changed.
+    """
+    if isinstance(value, (Size, Label, Axis, Array)) or hasattr(value, "transform_data"):
+        return on(value)
+    if isinstance(value, tuple):
+        new = tuple(transform(item, on) for item in value)
+        return value if all(a is b for a, b in zip(new, value)) else (
+            type(value)(*new) if hasattr(value, "_fields") else new)
+    return value
+
+
+class Operation:
+    """The base of every operation: subclass it as a frozen dataclass.
+
+    A subclass has the fields that define it, the properties ``dom`` and ``cod`` (tuples of
+    arrays) and, unless it is primitive, ``definition()``, a diagram of the same type.
+    An operation can be called on wires, composed, lifted and drawn: it stands for the
+    diagram of one box (:attr:`diagram`).
+
+    Flags, each a property or class attribute:
+        deterministic: False if it draws a random key by its place; then it is never copied.
+        elementwise: True if each output entry depends on one entry of each input.
+        linear: The positions of the inputs in which it is linear, jointly (add) or each
+            by itself (einsum), see ``multilinear``.
+        place: The name under which it keeps its parameters or keys, or None if it has none.
+        tied: Whether equal places share those parameters.
+    """
+
+    primitive = False
+    elementwise = False
+    multilinear = False
+    deterministic = True
+    linear: tuple[int, ...] = ()
+    place: str | None = None
+    tied = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        # Equality and the hash use the cached key; dataclass must not replace them.
+        cls.__eq__, cls.__hash__ = Operation.__eq__, Operation.__hash__
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            coerce = _COERCE.get(field.type if isinstance(field.type, str) else "")
+            if coerce is not None:
+                value = getattr(self, field.name)
+                if value is not None:
+                    object.__setattr__(self, field.name, coerce(value))
+
+    # -- identity ----------------------------------------------------------------
+    @cached_property
+    def key(self) -> tuple:
+        """What the operation is: its class and its fields, those for pictures left out."""
+        return (type(self), *(getattr(self, f.name) for f in dataclasses.fields(self) if f.compare))
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.key)
+
+    def __hash__(self):
+        return self._hash
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Operation) and self._hash == other._hash
+                                 and self.key == other.key)
+
+    # -- type --------------------------------------------------------------------
+    @property
+    def dom(self) -> tuple[Array, ...]:
+        raise NotImplementedError(f"{type(self).__name__} must say its dom")
+
+    @property
+    def cod(self) -> tuple[Array, ...]:
+        raise NotImplementedError(f"{type(self).__name__} must say its cod")
+
+    @property
+    def name(self) -> str:
+        """The name that listings and pictures show."""
+        return type(self).__name__.lower()
+
+    def definition(self) -> Diagram | None:
+        """A diagram of the same type made of simpler operations; None for a primitive."""
+        return None
+
+    @cached_property
+    def expansion(self) -> Diagram | None:
+        """The definition, made once and checked to have the operation's type."""
+        found = self.definition()
+        if found is None:
+            return None
+        dom, cod = tuple(found.dom.inside), tuple(found.cod.inside)
+        if (dom, cod) != (self.dom, self.cod):
+            from ncd.errors import AxisError
+            raise AxisError(f"the definition of `{self.name}` has another type",
+                            have=f"{', '.join(map(str, dom))} -> {', '.join(map(str, cod))}",
+                            want=f"{', '.join(map(str, self.dom))} -> {', '.join(map(str, self.cod))}")
+        return found
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The labels that the operation acts on; the others are lifted over."""
+        return frozenset(label for array in (*self.dom, *self.cod) for label in array.labels)
+
+    # -- functorial changes ------------------------------------------------------
+    def _rebuilt(self, on: Callable[[Any], Any]) -> Operation:
+        changed = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            new = transform(value, on)
+            if new is not value:
+                changed[field.name] = new
+        return dataclasses.replace(self, **changed) if changed else self
+
+    def substitute(self, sizes: Mapping[str, Size]) -> Operation:
+        """The operation with symbols replaced by sizes, all at once."""
+        def on(value):
+            return value if isinstance(value, Label) else value.substitute(sizes)
+        return self._rebuilt(on) if sizes else self
+
+    def relabel(self, labels: Mapping[str, str]) -> Operation:
+        """The operation with axes renamed."""
+        def on(value):
+            if isinstance(value, Label):
+                return Label(labels[value]) if value in labels else value
+            return value if isinstance(value, Size) else value.relabel(labels)
+        return self._rebuilt(on) if labels else self
+
+    def extend(self, arrays: tuple[Array, ...]) -> Operation | None:
+        """The operation lifted to inputs that hold its own axes and more, in any order.
+
+        None means that the operation leaves it to the general rule (:class:`Broadcast`).
+        """
+        return None
+
+    def lifted_result(self, arrays: tuple[Array, ...], array: Array) -> Array:
+        """Where the lifted axes stand in a result: the one convention of broadcasting.
+
+        With one input the result's axes stand where the input's axes stood; with several,
+        the lifted axes come first in order of appearance.
+        """
+        return place_lifted(self.dom, arrays, array)
+
+    # -- an operation is a diagram -----------------------------------------------
+    @cached_property
+    def diagram(self) -> Diagram:
+        from ncd.core.category import Box
+        return Box(self)
+
+    def __call__(self, *wires):
+        return self.diagram(*wires)
+
+    def __rshift__(self, other):
+        return self.diagram >> other
+
+    def __rrshift__(self, other):
+        return other >> self.diagram
+
+    def __matmul__(self, other):
+        return self.diagram @ other
+
+    def __rmatmul__(self, other):
+        return other @ self.diagram
+
+    def __getattr__(self, name: str):
+        # Methods of diagrams (lift, cost, to_jax, draw, ...) work on an operation as well.
+        if name.startswith("_") or name in ("key", "expansion", "diagram"):
+            raise AttributeError(name)
+        from ncd.core.category import Diagram
+        if not hasattr(Diagram, name):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.diagram, name)
+
+
+def lifted_axes(dom: tuple[Array, ...], arrays: tuple[Array, ...]) -> tuple[Axis, ...]:
+    """The axes of the arrays that the domain does not have, in order of appearance."""
+    extra: dict[str, Axis] = {}
+    for want, have in zip(dom, arrays):
+        if len(have.axes) != len(want.axes):
+            for axis in have.axes:
+                if axis.label not in want.labels:
+                    extra.setdefault(axis.label, axis)
+    return tuple(extra.values())
+
+
+def place_lifted(dom: tuple[Array, ...], arrays: tuple[Array, ...], array: Array) -> Array:
+    """The result array with the lifted axes put where the convention says."""
+    extra = lifted_axes(dom, arrays)
+    if not extra:
+        return array
+    if len(dom) == 1:
+        return array.with_axes(arrays[0].replace(dom[0].labels, array.axes))
+    return array.with_axes((*extra, *array.axes))

@@ -1,0 +1,132 @@
+"""Types as text: a space between axes, a comma between arrays, `` : dtype`` at an array's end.
+
+``"y k, x=128 k"`` is two arrays; ``3`` is an axis of size 3 with the label 3, ``()`` an
+array without axes, the empty text no arrays; ``"e : index(n)"`` holds integers below n.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ncd.core.array import DTYPES, Array
+from ncd.core.axis import Axis, fresh
+from ncd.core.category import Ty
+from ncd.core.size import parse_size
+from ncd.errors import NcdError, NotationError
+
+MAX_TEXT = 100_000
+
+
+def split_top(text: str, separator: str, offset: int = 0) -> list[tuple[str, int]]:
+    """Cut at a separator outside parentheses; each piece with its position."""
+    pieces, depth, start = [], 0, 0
+    for index, character in enumerate(text):
+        if character == "(":
+            depth += 1
+        elif character == ")":
+            depth -= 1
+            if depth < 0:
+                raise NotationError("a parenthesis closes that was not opened", text, index)
+        elif character == separator and depth == 0:
+            pieces.append((text[start:index], offset + start))
+            start = index + 1
+    if depth:
+        raise NotationError("a parenthesis is not closed", text, text.rindex("("))
+    pieces.append((text[start:], offset + start))
+    return pieces
+
+
+def words(text: str, offset: int = 0) -> list[tuple[str, int]]:
+    """Cut at white space outside parentheses; each word with its position."""
+    return [(word, offset + position) for word, position in _words(text)]
+
+
+def _words(text: str):
+    depth, start = 0, None
+    for index, character in enumerate(text + " "):
+        depth += (character == "(") - (character == ")")
+        if character.isspace() and depth <= 0:
+            if start is not None:
+                yield text[start:index], start
+            start = None
+        elif start is None:
+            start = index
+
+
+def parse_axis(word: str, whole: str, position: int) -> Axis:
+    """One axis: ``x``, ``x=128``, ``x=2*k+1`` or a bare size ``3``."""
+    label, equals, size = word.partition("=")
+    try:
+        if not equals and label.isdigit():
+            return Axis(label, int(label))
+        if not label:
+            raise NotationError("a size without a label")
+        return Axis(label, parse_size(size) if equals else None)
+    except NotationError as error:
+        raise NotationError(error.what, whole, position + len(label) + 1 + (error.position or 0)
+                            if equals else position) from None
+    except NcdError as error:
+        raise type(error)(error.what, pattern=whole, **error.details) \
+            if not isinstance(error, NotationError) else error from None
+
+
+def parse_array(text: str, whole: str, offset: int) -> Array:
+    body, colon, kind = text.partition(":")
+    dtype, bound = "float", None
+    if colon:
+        kind = kind.strip()
+        match = re.fullmatch(r"index\((.+)\)", kind)
+        if match:
+            dtype, bound = "int", parse_size(match[1])
+        elif kind in DTYPES:
+            dtype = kind
+        else:
+            raise NotationError(f"{kind!r} is not a dtype: {', '.join(DTYPES)} or index(n)",
+                                whole, offset + text.index(":") + 1)
+    axes: list[Axis] = []
+    for word, position in words(body, offset):
+        if word == "()":
+            continue
+        axis = parse_axis(word, whole, position)
+        if str(axis.label)[0].isdigit():  # 3 3 is two anonymous axes: 3 and 3'
+            axis = Axis(fresh(axis.label, [a.label for a in axes]), axis.size)
+        axes.append(axis)
+    try:
+        return Array(axes, dtype, bound)
+    except NcdError as error:
+        raise type(error)(error.what, pattern=whole, **error.details) from None
+
+
+def parse_type(text: str, whole: str | None = None, offset: int = 0) -> tuple[Array, ...]:
+    """The arrays of a type written as text.
+
+    Raises:
+        NotationError: A malformed text, shown with a caret.
+        AxisError: A label twice in one array.
+
+    >>> [str(array) for array in parse_type("y k, x=2*k 3, e : index(n), ()")]
+    ['y k', 'x=2*k 3', 'e : index(n)', '()']
+    """
+    whole = text if whole is None else whole
+    if len(text) > MAX_TEXT:
+        raise NotationError(f"a type of {len(text)} characters; at most {MAX_TEXT}")
+    if not text.strip():
+        return ()
+    arrays = []
+    for piece, position in split_top(text, ",", offset):
+        if not piece.strip():
+            raise NotationError("an array without axes is written ()", whole, position)
+        arrays.append(parse_array(piece, whole, position))
+    return tuple(arrays)
+
+
+def parse_signature(text: str) -> tuple[tuple[Array, ...], tuple[Array, ...] | None]:
+    """``"a b, c -> d"`` as a domain and a codomain; without an arrow the codomain is None."""
+    left, arrow, right = text.partition("->")
+    if "->" in right:
+        raise NotationError("a type has one arrow", text, len(left) + 2 + right.index("->"))
+    dom = parse_type(left, text, 0)
+    return dom, parse_type(right, text, len(left) + 2) if arrow else None
+
+
+Ty.parse = staticmethod(parse_type)

@@ -1,0 +1,51 @@
+"""Diagrams as text: a repr that evaluates to the diagram, and a listing with types."""
+
+from __future__ import annotations
+
+from ncd.core.category import Diagram
+
+
+def diagram_repr(diagram: Diagram) -> str:
+    """``Box(op)`` for one operation, else ``Diagram.of(dom, nodes, outputs)``."""
+    graph = diagram.graph
+    if diagram.op is not None:
+        return f"Box({diagram.op!r})"
+    nodes = ", ".join(f"({op!r}, {args!r})" for op, args in zip(graph.ops, graph.args))
+    return f"Diagram.of({diagram.dom!r}, [{nodes}], {graph.outputs!r})"
+
+
+def listing(diagram: Diagram) -> str:
+    """One operation a line: the wires it makes, its name, the wires it reads, its type.
+
+    >>> print(listing(Diagram.id("x, y")))
+    a : x
+    b : y
+    -> a, b
+    """
+    graph, places = diagram.graph, diagram.graph.places
+    names = [_letters(wire) for wire in range(len(graph.types))]
+    rows = [(names[wire], "", str(array)) for wire, array in enumerate(graph.inputs)]
+    for node, (op, args, wires) in enumerate(graph):
+        call = f"{op.name}({', '.join(names[wire] for wire in args)})"
+        place = f"  [{places[node]}]" if node in places else ""
+        made = ", ".join(names[wire] for wire in wires) or "()"
+        rows.append((made, call + place, ", ".join(str(array) for array in op.cod)))
+    left = max((len(row[0]) for row in rows), default=0)
+    middle = max((len(row[1]) for row in rows), default=0)
+    lines = []
+    for made, call, types in rows:
+        if call:
+            lines.append(f"{made:<{left}} = {call:<{middle}} : {types}")
+        else:
+            lines.append(f"{made:<{left}} : {types}")
+    lines.append("-> " + ", ".join(names[wire] for wire in graph.outputs))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _letters(number: int) -> str:
+    text = ""
+    while True:
+        text = chr(ord("a") + number % 26) + text
+        number = number // 26 - 1
+        if number < 0:
+            return text

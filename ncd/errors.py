@@ -1,0 +1,95 @@
+"""Errors are interface: what was wrong, where, why, and how to mend it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import sys
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+INSIDE = (PACKAGE, functools.__file__, dataclasses.__file__, "<frozen")     # these run our code too
+
+
+def user_location() -> str | None:
+    """The file and line of the first caller outside the package, as ``file.py:12``."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        generated = name == "<string>" and frame.f_code.co_name == "__init__"     # a dataclass's
+        if not generated and not name.startswith(INSIDE) \
+                and "/discopy/" not in name.replace("\\", "/"):
+            return f"{os.path.basename(name)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return None
+
+
+class NcdError(ValueError):
+    """The base of every error that ncd raises on purpose.
+
+    Parameters:
+        what: One line that says what was wrong.
+        details: Lines ``(name, text)`` such as ``("have", "y x")``; the location in
+            the user's file is added as ``where`` when it is not given.
+
+    >>> print(NcdError("cannot compose `f` with `g`", where="here", have="y x", want="y z"))
+    cannot compose `f` with `g`
+      where   here
+      have    y x
+      want    y z
+    """
+
+    def __init__(self, what: str, /, where: str | None = None, **details: str | list[str] | None):
+        self.what = what
+        here = user_location()
+        self.where = ", ".join(part for part in (here if where != "here" else None, where) if part)
+        self.details = {name: text for name, text in details.items() if text}
+        lines = [what]
+        if self.where:
+            lines.append(f"  {'where':<7} {self.where}")
+        for name, text in self.details.items():
+            texts = [text] if isinstance(text, str) else list(text)
+            for index, line in enumerate(texts):
+                lines.append(f"  {name if index == 0 else '':<7} {line}")
+        super().__init__("\n".join(lines))
+
+
+class AxisError(NcdError):
+    """Labels that do not match, an axis that is absent, or a label twice in one array."""
+
+
+class SizeError(NcdError):
+    """Sizes that contradict each other, or a size that is not a positive integer."""
+
+
+class ArityError(NcdError):
+    """A wrong number of arrays."""
+
+
+class AmbiguityError(NcdError):
+    """A text or a call with more than one reading; the message names the readings."""
+
+
+class NotationError(NcdError):
+    """A malformed pattern; the message shows it with a caret."""
+
+    def __init__(self, what: str, text: str = "", position: int | None = None, **details):
+        self.text, self.position = text, position
+        shown = [text] if position is None else [text, " " * position + "^"]
+        super().__init__(what, pattern=shown if text else None, **details)
+
+
+class RuleError(NcdError):
+    """An interpretation has no rule for an operation; there is never a default."""
+
+
+class LoadError(NcdError):
+    """A model that cannot be found or a file that is not a valid diagram."""
+
+
+class InputError(NcdError):
+    """Values given at run time that do not have the type of the diagram."""
+
+
+class OutputError(NcdError):
+    """A result that cannot be written; what stood there before is untouched."""

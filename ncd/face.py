@@ -1,0 +1,63 @@
+"""The methods of a diagram that live above the core: each imports what it needs when called.
+
+Core syntax cannot import interpretations, and JAX and SymPy load only when asked for.
+"""
+
+from __future__ import annotations
+
+from ncd.build import combinators  # noqa: F401  (attaches block, repeat, lift, rename, bind, on)
+from ncd.core.category import Diagram
+
+
+def to_jax(diagram: Diagram, interpretation=None, **sizes: int):
+    """The diagram as a JAX function, see :func:`ncd.interpret.jax.compile_diagram`."""
+    from ncd.interpret.jax import JAX, compile_diagram
+    return compile_diagram(diagram, interpretation or JAX, **sizes)
+
+
+def init(diagram: Diagram, key=0, **sizes):
+    """Initial parameters as a pytree by place, see :func:`ncd.interpret.jax.init`."""
+    from ncd.interpret.jax import init
+    return init(diagram, key, **sizes)
+
+
+def cost(diagram: Diagram, convention=None):
+    """The cost as formulas in the axis sizes, see :func:`ncd.interpret.cost.measure`."""
+    from ncd.interpret.cost import measure
+    return measure(diagram, convention)
+
+
+def draw(diagram: Diagram, path=None, depth: int = 0):
+    """The picture: the SVG text, or a file by its suffix, see :func:`ncd.interpret.draw.draw`."""
+    from ncd.interpret.draw import draw
+    return draw(diagram, path, depth=depth)
+
+
+def listing(diagram: Diagram) -> str:
+    """One operation a line with its type."""
+    from ncd.core.text import listing
+    return listing(diagram)
+
+
+def to_json(diagram: Diagram) -> str:
+    """The diagram as JSON text, see :mod:`ncd.core.serial`."""
+    from ncd.core.serial import to_json
+    return to_json(diagram)
+
+
+def check(diagram: Diagram) -> Diagram:
+    """The diagram itself, after its wire graph was checked, see :mod:`ncd.core.check`."""
+    from ncd.core.check import check
+    check(diagram)
+    return diagram
+
+
+def picture(diagram: Diagram) -> str:
+    """The SVG that a notebook shows."""
+    from ncd.interpret.draw import svg
+    return svg(diagram)
+
+
+Diagram.to_jax, Diagram.init, Diagram.cost = to_jax, init, cost
+Diagram.draw, Diagram.listing, Diagram.to_json, Diagram.check = draw, listing, to_json, check
+Diagram._repr_svg_ = picture

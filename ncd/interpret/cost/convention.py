@@ -1,0 +1,59 @@
+"""Conventions: what one entry of an elementwise operation counts. They are named values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ncd.errors import NcdError
+from ncd.ops.scalar import ScalarFunction
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How elementwise work and data are counted.
+
+    Parameters:
+        name: What tables call it.
+        elementwise: (arithmetic operations, transcendental calls) of one entry of a scalar function.
+        bytes: Bytes of one element, by dtype.
+
+    >>> from ncd.ops import scalar
+    >>> EXPRESSION.elementwise(scalar.SIGMOID), UNIT.elementwise(scalar.SIGMOID)
+    ((3, 1), (1, 0))
+    """
+
+    name: str
+    elementwise: Callable[[ScalarFunction], tuple[int, int]]
+    bytes: tuple[tuple[str, int], ...] = (("float", 4), ("int", 4), ("bool", 1), ("key", 8))
+
+    def element_bytes(self, dtype: str) -> int:
+        return dict(self.bytes)[dtype]
+
+
+EXPRESSION = Convention("expression", lambda function: function.operations)
+"""Every + − × ÷, comparison, maximum and choice of the row's expression counts 1; exp, log,
+sqrt, tanh, sin, cos, erf and powers are transcendental calls, counted apart."""
+
+UNIT = Convention("unit", lambda function: (1, 0))
+"""Every scalar function counts 1 for each entry, whatever it is."""
+
+NONE = Convention("none", lambda function: (0, 0))
+"""Elementwise work is not counted: contractions and reductions only."""
+
+CONVENTIONS = {row.name: row for row in (EXPRESSION, UNIT, NONE)}
+
+
+def convention(value: Convention | str | None) -> Convention:
+    """A convention by name; the expression convention by default.
+
+    Raises:
+        NcdError: An unknown name (those known are listed).
+    """
+    if value is None:
+        return EXPRESSION
+    if isinstance(value, Convention):
+        return value
+    if value not in CONVENTIONS:
+        raise NcdError(f"no cost convention {value!r}", want=", ".join(CONVENTIONS))
+    return CONVENTIONS[value]

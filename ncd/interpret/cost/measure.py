@@ -1,0 +1,231 @@
+"""The functor to costs: sums along composition and tensor, exact in the axis sizes.
+
+FLOPs, calls, bytes and parameters are functors to the additive monoid of sizes: a diagram's
+is the sum over its operations, a block is measured once however often it stands, a scan is
+its length times its body. Depth is the functor to max-plus matrices. Peak memory belongs to
+the schedule that the graph is, and is only lax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ncd.core.category import Diagram
+from ncd.core.graph import Graph
+from ncd.core.op import Operation
+from ncd.core.size import ZERO, Atom, Size, extremum
+from ncd.interpret.cost.convention import Convention
+from ncd.interpret.cost.rules import OperationCost, array_bytes, lifted
+from ncd.interpret.interpretation import Interpretation
+from ncd.ops.control import Broadcast, Scan
+from ncd.ops.multilinear import Reindex, View
+from ncd.ops.pointwise import Stop
+from ncd.ops.source import Parameter
+
+
+class BodyCost(NamedTuple):
+    """A diagram measured: its sums, the depth from each input to each output, its peak."""
+
+    sums: tuple[Size, Size, Size, Size]
+    depth: dict
+    floor: tuple
+    peak: Size
+
+
+class Total:
+    """A sum of sizes in one dictionary: adding a term costs its own monomials only."""
+
+    def __init__(self):
+        self.terms: dict = {}
+
+    def add(self, size: Size, sign: int = 1) -> None:
+        for monomial, coefficient in size.terms.items():
+            self.terms[monomial] = self.terms.get(monomial, 0) + sign * coefficient
+
+    @property
+    def size(self) -> Size:
+        return Size.of(self.terms)
+
+
+class Meter:
+    """Measures diagrams with one table and one convention, each distinct body once."""
+
+    def __init__(self, rules: Mapping, convention: Convention):
+        self.table = Interpretation("cost", rules)
+        self.rules, self.convention = rules, convention
+        self.operations: dict[Operation, OperationCost | None] = {}
+        self.bodies: dict[Diagram, BodyCost] = {}
+
+    def operation(self, op: Operation) -> OperationCost | None:
+        """The cost of an operation by its rule; None where its definition is to be measured."""
+        if op not in self.operations:
+            self.operations[op] = self._by_rule(op)
+        return self.operations[op]
+
+    def _by_rule(self, op: Operation) -> OperationCost | None:
+        if isinstance(op, Scan):
+            return None
+        rule = self.table._listed(op)
+        if rule is None and isinstance(op, Broadcast):
+            inner = self.table._listed(op.op)
+            rule = None if inner is None else lifted(inner)
+        if rule is None:
+            self.table.rule(op.op if isinstance(op, Broadcast) and op.primitive else op)
+            return None
+        return rule(op, self.convention)
+
+    def body(self, op: Operation) -> Diagram:
+        return op.body if isinstance(op, Scan) else op.expansion
+
+    def measure(self, diagram: Diagram) -> BodyCost:
+        """Measure a diagram after every body inside it; nothing recurses over depth."""
+        stack = [diagram]
+        while stack:
+            current = stack[-1]
+            if current in self.bodies:
+                stack.pop()
+                continue
+            inside = [self.body(op) for op in dict.fromkeys(current.graph.ops) if self.operation(op) is None]
+            waiting = [body for body in inside if body not in self.bodies]
+            if waiting:
+                stack.extend(waiting)
+            else:
+                stack.pop()
+                self.bodies[current] = self._measure(current.graph)
+        return self.bodies[diagram]
+
+    def _measure(self, graph: Graph) -> BodyCost:
+        totals = [Total(), Total(), Total(), Total()]
+        sums: dict[Operation, tuple] = {}
+        for op in graph.ops:
+            if op not in sums:
+                sums[op] = self.sums(op)
+            for total, size in zip(totals, sums[op]):
+                total.add(size)
+        rows, floor = self._depth(graph)
+        return BodyCost(tuple(total.size for total in totals), rows, floor, self._peak(graph))
+
+    def sums(self, op: Operation) -> tuple[Size, Size, Size, Size]:
+        """FLOPs, transcendental calls, bytes read and written of one operation."""
+        found = self.operation(op)
+        if found is not None:
+            return found[:4]
+        inner = self.bodies[self.body(op)]
+        return self._looped(op, inner)[:4] if isinstance(op, Scan) else inner.sums
+
+    def _looped(self, op: Scan, inner: BodyCost) -> OperationCost:
+        steps = longest([*inner.depth.values(), *(f for f in inner.floor if f is not None)])
+        rule = self.table.rule(op)
+        return rule(op, OperationCost(*inner.sums, Size(steps)))
+
+    # -- depth: a max-plus matrix --------------------------------------------------
+    def _depth(self, graph: Graph) -> tuple[dict, tuple]:
+        """{(input, output): longest path}, and for each output the longest path from no input."""
+        narrow = len(graph.inputs) <= 8
+        # A wire's value: {input: steps from it}; None stands for a path from no input.
+        values: list[dict] = [{n if narrow else None: 0} for n in range(len(graph.inputs))]
+        for op, args, _ in graph:
+            values.extend(self._step(op, [values[wire] for wire in args]))
+        rows = {(source, place): steps for place, wire in enumerate(graph.outputs)
+                for source, steps in values[wire].items() if source is not None}
+        return rows, tuple(values[wire].get(None) for wire in graph.outputs)
+
+    def _step(self, op: Operation, values: list[dict]) -> list[dict]:
+        found = self.operation(op)
+        if found is not None:
+            steps = _plain(found.depth)
+            merged = _merge(values) or {None: 0}
+            made = {source: depth + steps for source, depth in merged.items()}
+            return [made] * len(op.cod)
+        inner = self.bodies[self.body(op)]
+        if isinstance(op, Scan):     # a barrier: a step begins when the one before has ended
+            steps = _plain(self._looped(op, inner).depth)
+            made = {s: d + steps for s, d in (_merge(values) or {None: 0}).items()}
+            return [made] * len(op.cod)
+        made = []
+        for place in range(len(op.cod)):
+            paths = [{s: d + inner.depth[n, place] for s, d in value.items()}
+                     for n, value in enumerate(values) if (n, place) in inner.depth]
+            if inner.floor[place] is not None:
+                start = _merge(values) if len(values) > 8 else {None: 0}
+                paths.append({s: d + inner.floor[place] for s, d in (start or {None: 0}).items()})
+            made.append(_merge(paths) or {None: 0})
+        return made
+
+    # -- memory: the schedule as it is written -------------------------------------
+    def _peak(self, graph: Graph) -> Size:
+        """The largest total of live intermediates; the inputs are the caller's.
+
+        An operation holds its inputs and outputs at once; a view holds nothing of its own,
+        and what it views lives on as long as the view does.
+        """
+        root = list(range(len(graph.inputs)))
+        for op, args, wires in graph:
+            alias = isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming)
+            root.extend([root[args[0]]] if alias else wires)
+        last: dict[int, int] = {}
+        for wire, node in enumerate(graph.last_use):
+            last[root[wire]] = max(last.get(root[wire], -1), node)
+        ends: list[list[int]] = [[] for _ in range(len(graph) + 1)]
+        sizes: dict[int, Size] = {}
+        live, seen = Total(), {}
+        for node, (op, _, wires) in enumerate(graph):
+            before, own = live.size, ZERO
+            for wire in wires:
+                if root[wire] == wire and not isinstance(op, Parameter):
+                    sizes[wire] = array_bytes(graph.types[wire], self.convention)
+                    live.add(sizes[wire])
+                    own = own + sizes[wire]
+                    ends[min(max(last[wire], node), len(graph))].append(wire)
+            inner = own
+            if self.operation(op) is None:
+                inside = self.bodies[self.body(op)].peak
+                # A block's peak counts its outputs; a scan holds all its outputs during a step.
+                inner = own + inside if isinstance(op, Scan) else extremum("max", (own, inside))
+            seen[before + inner] = None
+            for wire in ends[node]:
+                live.add(sizes[wire], -1)
+        return _largest(list(seen))
+
+
+def _plain(size: Size):
+    constant = size.constant
+    return size if constant is None else constant
+
+
+def longest(values: list):
+    numbers = [value for value in values if not isinstance(value, Size)]
+    others = list(dict.fromkeys(value for value in values if isinstance(value, Size)))
+    best = max(numbers, default=0)
+    return _largest([*others, Size(best)]) if others else best
+
+
+def _merge(values: list[dict]) -> dict:
+    """The longest path from each input over several values."""
+    if len(values) == 1:
+        return values[0]
+    merged: dict = {}
+    for value in values:
+        for source, depth in value.items():
+            old = merged.get(source)
+            merged[source] = depth if old is None or old is depth else longest([old, depth])
+    return merged
+
+
+def _largest(sizes: list[Size]) -> Size:
+    """The maximum; when very many sizes cannot be compared they stay side by side."""
+    if not sizes:
+        return ZERO
+    if len(sizes) <= 200:
+        return extremum("max", sizes)
+    constants = [s for s in sizes if s.constant is not None]
+    others = [s for s in sizes if s.constant is None]
+    if constants:
+        others.append(max(constants, key=lambda s: s.constant))
+    if len(others) == 1:
+        return others[0]
+    if len(others) <= 200:
+        return extremum("max", others)
+    return Size.of({((Atom("max", tuple(sorted(others, key=str))), 1),): 1})
+

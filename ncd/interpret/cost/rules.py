@@ -1,0 +1,180 @@
+"""The cost of each primitive: arithmetic, transcendental calls, bytes moved, depth.
+
+FLOP counts follow one convention everywhere: a multiply-add is 2. Fractions are exact.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from ncd.core.array import Array
+from ncd.core.op import Operation, lifted_axes
+from ncd.core.size import ONE, ZERO, Size
+from ncd.interpret.contraction import pairwise
+from ncd.interpret.cost.convention import Convention
+from ncd.ops.control import Broadcast, Scan
+from ncd.ops.indexed import Gather, Segment
+from ncd.ops.matrix import Eigh, Solve
+from ncd.ops.multilinear import Concat, Einsum, Reindex, View
+from ncd.ops.pointwise import Map, Reduce, Stop, TopK
+from ncd.ops.source import Constant, Iota, Key, Parameter, Random
+
+
+class OperationCost(NamedTuple):
+    """What one operation costs: FLOPs, calls, bytes read and written, steps on the critical path."""
+
+    flops: Size
+    transcendentals: Size
+    reads: Size
+    writes: Size
+    depth: Size
+
+
+def array_bytes(array: Array, convention: Convention) -> Size:
+    return array.elements * convention.element_bytes(array.dtype)
+
+
+def total_bytes(arrays, convention: Convention) -> Size:
+    total = ZERO
+    for array in arrays:
+        total = total + array_bytes(array, convention)
+    return total
+
+
+def work(op: Operation, convention: Convention, flops=ZERO, transcendentals=ZERO) -> OperationCost:
+    """An operation that reads its inputs once, writes its outputs once, and is one step deep."""
+    return OperationCost(Size(flops), Size(transcendentals), total_bytes(op.dom, convention),
+                         total_bytes(op.cod, convention), ONE)
+
+
+def free(op: Operation, convention: Convention) -> OperationCost:
+    """An operation that moves and computes nothing: another view of the same memory."""
+    return OperationCost(ZERO, ZERO, ZERO, ZERO, ZERO)
+
+
+def source(op: Operation, convention: Convention) -> OperationCost:
+    """An array that is there already, or is written without being computed."""
+    return OperationCost(ZERO, ZERO, ZERO, total_bytes(op.cod, convention)
+                         if isinstance(op, (Constant, Iota)) else ZERO, ZERO)
+
+
+def _einsum(op: Einsum, convention: Convention) -> OperationCost:
+    multiply = sum(convention_count(op.semiring.multiply.function))
+    add = sum(convention_count(op.semiring.add.function))
+    def product(letters):
+        total = ONE
+        for letter in letters:
+            total = total * op.sizes[letter]
+        return total
+    flops, have = ZERO, ()
+    for step in pairwise(op.letters, op.out_letters):
+        left = op.letters[step.left] if step.left is not None else have
+        if step.right is None:
+            flops = flops + (product(set(left)) - product(step.kept)) * add
+        else:
+            points = dict.fromkeys((*left, *op.letters[step.right]))
+            flops = flops + product(points) * multiply
+            if any(letter not in step.kept for letter in points):
+                flops = flops + product(points) * add
+        have = step.kept
+    return work(op, convention, flops)
+
+
+def convention_count(function) -> tuple[int, int]:
+    """One multiply and one add are 1 each, in every convention: a multiply-add is 2."""
+    return (1, 0) if function.operations[0] == 1 else function.operations
+
+
+def _map(op: Map, convention: Convention) -> OperationCost:
+    flops, calls = convention.elementwise(op.function)
+    entries = op.cod[0].elements
+    return work(op, convention, entries * flops, entries * calls)
+
+
+def _reduce(op: Reduce, convention: Convention) -> OperationCost:
+    folded = op.array.elements - op.cod[0].elements
+    return work(op, convention, folded * op.monoid.function.operations[0])
+
+
+def _topk(op: TopK, convention: Convention) -> OperationCost:
+    """Selection by repeated maximum: Σ_{j<k} (x − 1 − j) comparisons on each line."""
+    x, k = op.array.size(op.axis), op.out.size
+    lines = ONE
+    for axis in op.array.without(op.axis):
+        lines = lines * axis.size
+    return work(op, convention, lines * (k * (x - 1) - k * (k - 1) * Fraction(1, 2)))
+
+
+def _segment(op: Segment, convention: Convention) -> OperationCost:
+    entries = op.values.elements
+    for axis in op.index.without(*op.values.labels):
+        entries = entries * axis.size
+    return work(op, convention, entries * op.monoid.function.operations[0])
+
+
+def _solve(op: Solve, convention: Convention) -> OperationCost:
+    """LU with partial pivoting: 2n³/3, then 2n² for each right-hand side (Golub, Van Loan §3)."""
+    n = op.matrix.size(op.row)
+    batch = ONE
+    for axis in op.matrix.without(op.row, op.column):
+        batch = batch * axis.size
+    sides = ONE
+    for axis in op.right.without(op.row):
+        sides = sides * axis.size
+    for axis in op.matrix.without(op.row, op.column):
+        if axis.label not in op.right.labels:
+            sides = sides * axis.size
+    return work(op, convention, batch * n ** 3 * Fraction(2, 3) + sides * n ** 2 * 2)
+
+
+def _eigh(op: Eigh, convention: Convention) -> OperationCost:
+    """Symmetric QR with vectors: 9n³ (Golub, Van Loan §8.3)."""
+    n = op.matrix.size(op.row)
+    batch = ONE
+    for axis in op.matrix.without(op.row, op.column):
+        batch = batch * axis.size
+    return work(op, convention, batch * n ** 3 * 9)
+
+
+def move(op: Operation, convention: Convention) -> OperationCost:
+    """An operation that moves data and computes nothing."""
+    return work(op, convention)
+
+
+def reindex(op: Reindex, convention: Convention) -> OperationCost:
+    """A renaming is free; every other reindexing reads what it writes, once."""
+    if op.is_renaming:
+        return free(op, convention)
+    out = total_bytes(op.cod, convention)
+    return OperationCost(ZERO, ZERO, out if not op.is_broadcast else total_bytes(op.dom, convention), out, ONE)
+
+
+def gather(op: Gather, convention: Convention) -> OperationCost:
+    """Only the entries that are gathered are read, and the indices."""
+    out = array_bytes(op.cod[0], convention)
+    return OperationCost(ZERO, ZERO, out + array_bytes(op.index, convention), out, ONE)
+
+
+def lifted(rule):
+    """The cost of a user's operation lifted: its own cost at every index."""
+    def cost(op: Broadcast, convention: Convention) -> OperationCost:
+        times = ONE
+        for axis in lifted_axes(op.op.dom, op.arrays):
+            times = times * axis.size
+        base = rule(op.op, convention)
+        return OperationCost(base.flops * times, base.transcendentals * times,
+                             total_bytes(op.dom, convention), total_bytes(op.cod, convention), base.depth)
+    return cost
+
+
+def scan(op: Scan, body: OperationCost) -> OperationCost:
+    """Every sum of the body times the length; a step begins when the one before has ended."""
+    return OperationCost(*(size * op.length for size in body))
+
+
+RULES = {
+    Scan: scan, Einsum: _einsum, Map: _map, Reduce: _reduce, TopK: _topk, Segment: _segment, Solve: _solve,
+    Eigh: _eigh, Gather: gather, Reindex: reindex, Concat: move, View: free, Stop: free,
+    Constant: source, Iota: source, Parameter: source, Key: source, Random: move}
+"""{primitive: rule}; a rule takes an operation and a convention, a scan's takes its body's cost."""

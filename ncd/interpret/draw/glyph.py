@@ -1,0 +1,267 @@
+"""Marks: the rigid things at which wires end and begin, each measured and drawn.
+
+A mark stands on the rows of its own axes. Rows are heights below its first row; ``draw``
+places it with its left edge at x and its first row at y. Shapes follow the published figures
+of Neural Circuit Diagrams; colour is annotation only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, runs_width, word
+from ncd.interpret.draw.measure import (
+    BLOCK_FRONT,
+    BLOCK_SIDE,
+    BLOCK_TOP,
+    BOLD_SIZE,
+    BUNDLE,
+    DEPTH,
+    DOT,
+    INDEX,
+    INK,
+    LABEL_SIZE,
+    LEARNED,
+    NAME_SIZE,
+    PLAIN,
+    SOURCE,
+    STAR,
+    TITLE_SIZE,
+    VIEW_BAR,
+    WIRE,
+)
+from ncd.interpret.draw.scene import Arc, Element, Shape, Text, dot, rectangle
+
+Place = tuple[int, int]      # (which array, which of its rows)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where wires end and begin, how much room that takes, and how it is drawn.
+
+    Parameters:
+        ins, outs: The rows that end and begin here, top to bottom.
+        in_offsets, out_offsets: Their heights below the first row.
+        up, down: How far it reaches above the first row and below the last.
+        enter, leave: Where wires end and begin, from the left edge.
+        draw: (x, y, height) to elements.
+        stretch: Whether its two rows may stand further apart (a cup).
+    """
+
+    ins: tuple[Place, ...]
+    outs: tuple[Place, ...]
+    draw: Callable[[float, float, float], list[Element]]
+    width: float
+    up: float = 0.0
+    down: float = 0.0
+    enter: float = 0.0
+    leave: float | None = None
+    in_offsets: tuple[float, ...] = ()
+    out_offsets: tuple[float, ...] = ()
+    stretch: bool = False
+
+    def __post_init__(self):
+        if self.leave is None:
+            object.__setattr__(self, "leave", self.width)
+        if self.ins and not self.in_offsets:
+            object.__setattr__(self, "in_offsets", offsets(self.ins))
+        if self.outs and not self.out_offsets:
+            object.__setattr__(self, "out_offsets", offsets(self.outs))
+
+    @property
+    def height(self) -> float:
+        return max((*self.in_offsets[-1:], *self.out_offsets[-1:]), default=0.0)
+
+    def stretched(self, apart: float) -> Mark:
+        """The cup with its two rows at a distance; what begins at it begins at its tip."""
+        return replace(self, in_offsets=(0.0, apart), width=apart / 2, leave=apart / 2,
+                       out_offsets=tuple(apart / 2 for _ in self.outs))
+
+
+def offsets(places: Sequence[Place]) -> tuple[float, ...]:
+    """Rows of one array 20 px apart, arrays 30 px apart."""
+    made, at = [], 0.0
+    for index, (array, _) in enumerate(places):
+        if index:
+            at += WIRE if places[index - 1][0] == array else BUNDLE
+        made.append(at)
+    return tuple(made)
+
+
+def _span(ins: Sequence[Place], outs: Sequence[Place]) -> float:
+    return max((*offsets(ins)[-1:], *offsets(outs)[-1:]), default=0.0)
+
+
+def centred(runs: Runs, x: float, y: float, size: float) -> Text:
+    """A text whose middle is at a point."""
+    return Text(runs, x, y + 0.34 * size, size, "middle")
+
+
+def box(ins, outs, runs: Runs, size: float = 16.0, fill: str = PLAIN, least: float = 40.0,
+        line: float = 1.0) -> Mark:
+    """An outlined box with a name: any operation without a mark of its own."""
+    width = max(least, runs_width(runs, size) + 14)
+
+    def draw(x, y, height):
+        return [rectangle(x, y - 15, x + width, y + height + 15, fill=fill, width=line),
+                centred(runs, x + width / 2, y + height / 2, size)]
+    return Mark(tuple(ins), tuple(outs), draw, width, 15.0, 15.0)
+
+
+def learned(ins, outs, runs: Runs) -> Mark:
+    """A bold symbol on a patch with one cut corner: an operation that keeps parameters."""
+    width = max(38.0, runs_width(runs, BOLD_SIZE) + 14)
+
+    def draw(x, y, height):
+        left, top, right, bottom, cut = x, y - 16, x + width, y + height + 16, 8.0
+        patch = Shape(((left, top), (right, top), (right, bottom), (left + cut, bottom), (left, bottom - cut)),
+                      LEARNED, "#9fb09a", 0.8)
+        return [patch, centred(runs, x + width / 2, y + height / 2, BOLD_SIZE)]
+    return Mark(tuple(ins), tuple(outs), draw, width, 16.0, 16.0)
+
+
+def source(outs, runs: Runs, fill: str = SOURCE, size: float = 16.0) -> Mark:
+    """A small box that wires come out of: a parameter, a constant, positions, a key."""
+    width = max(26.0, runs_width(runs, size) + 14)
+
+    def draw(x, y, height):
+        left, top, right, bottom, tip = x, y - 13, x + width, y + height + 13, 5.0
+        outline = ((left + tip, top), (right, top), (right, bottom), (left + tip, bottom),
+                   (left, bottom - tip), (left, top + tip))
+        return [Shape(outline, fill, "#8c7a4d" if fill == SOURCE else INK, 0.8),
+                centred(runs, x + (width + tip) / 2, y + height / 2, size)]
+    return Mark((), tuple(outs), draw, width, 13.0, 13.0)
+
+
+def block(ins, outs, title: str) -> Mark:
+    """A box with depth and a title: a named diagram, closed."""
+    rows = max(1, round((_span(ins, outs) + 2 * 16) / 16) - 1)
+    lines = wrapped(title, rows)
+    runs = [word(line, SANS) for line in lines]
+    width = max(52.0, 18 + max(runs_width(line, TITLE_SIZE) for line in runs))
+
+    def draw(x, y, height):
+        left, right, top, bottom = x, x + width, y - 16, y + height + 16
+        made = [
+            rectangle(left, top, right, bottom, fill=BLOCK_FRONT),
+            Shape(((left, top), (left + DEPTH, top - DEPTH), (right + DEPTH, top - DEPTH), (right, top)),
+                  BLOCK_TOP),
+            Shape(((right, top), (right + DEPTH, top - DEPTH), (right + DEPTH, bottom - DEPTH),
+                   (right, bottom)), BLOCK_SIDE)]
+        first = y + height / 2 - 8 * (len(runs) - 1)
+        return made + [centred(line, x + width / 2, first + 16 * n, TITLE_SIZE) for n, line in enumerate(runs)]
+    return Mark(tuple(ins), tuple(outs), draw, width + DEPTH, 16.0 + DEPTH, 16.0, 0.0, width + DEPTH / 2)
+
+
+def wrapped(title: str, rows: int, longest: int = 16) -> list[str]:
+    """A title on at most so many lines, cut between words."""
+    lines = [""]
+    for part in title.replace("_", " ").split() or [title]:
+        if lines[-1] and len(lines[-1]) + len(part) >= longest and len(lines) < rows:
+            lines.append(part)
+        else:
+            lines[-1] = f"{lines[-1]} {part}".strip()
+    return lines
+
+
+def triangle(ins, outs) -> Mark:
+    """The open triangle of the softmax on the wires that it normalises."""
+    width = 20.0
+
+    def draw(x, y, height):
+        middle, reach = y + height / 2, height / 2 + 13
+        return [Shape(((x, middle), (x + width, middle - reach), (x + width, middle + reach)), PLAIN)]
+    return Mark(tuple(ins), tuple(outs), draw, width, 13.0, 13.0)
+
+
+def bar(ins, outs) -> Mark:
+    """The thick vertical bar of a view or a concatenation."""
+    def draw(x, y, height):
+        return [rectangle(x, y - 9, x + 4.5, y + height + 9, fill=VIEW_BAR, stroke="none")]
+    sides = offsets(ins), offsets(outs)
+    most = max((*sides[0][-1:], *sides[1][-1:]), default=0.0)
+    middle = [tuple(at + (most - side[-1]) / 2 for at in side) if side else () for side in sides]
+    return Mark(tuple(ins), tuple(outs), draw, 4.5, 9.0, 9.0, in_offsets=middle[0], out_offsets=middle[1])
+
+
+def cup(ins, outs=()) -> Mark:
+    """The right-closing semicircle that joins two wires: a contraction."""
+    def draw(x, y, height):
+        return [Arc(x, y, y + height, height / 2)]
+    made = Mark(tuple(ins), tuple(outs), draw, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, BUNDLE),
+                tuple(0.0 for _ in outs), True)
+    return made.stretched(BUNDLE)
+
+
+def ending(ins, outs, runs: Runs, size: float = LABEL_SIZE) -> Mark:
+    """A small symbol with an arrow head that ends wires: a reduction (Σ, max, …)."""
+    width = max(24.0, runs_width(runs, size) + 12)
+
+    def draw(x, y, height):
+        middle = y + height / 2
+        return [rectangle(x, y - 9.5, x + width, y + height + 9.5, fill=PLAIN, width=0.8),
+                centred(runs, x + width / 2, middle, size), arrow(x + width, middle)]
+    return Mark(tuple(ins), tuple(outs), draw, width + 11, 9.5, 9.5, 0.0, width)
+
+
+def stop_dot(ins) -> Mark:
+    """A dot that ends a wire: a scalar that multiplies, a wire that is not used."""
+    return Mark(tuple(ins), (), lambda x, y, height: [dot(x, y)], 2 * DOT, 0.0, 0.0, 0.0)
+
+
+def open_dot(outs) -> Mark:
+    """A small open circle that a wire starts from: the array repeated along a new axis."""
+    def draw(x, y, height):
+        return [Shape(((x + DOT, y),), PLAIN, INK, 1.0, DOT)]
+    return Mark((), tuple(outs), draw, 2 * DOT, 4.0, 4.0)
+
+
+def pentagon(ins, runs: Runs) -> Mark:
+    """The filled pentagon, white text, that ends a wire at one index."""
+    width = max(30.0, runs_width(runs, LABEL_SIZE) + 18)
+
+    def draw(x, y, height):
+        shape = Shape(((x, y), (x + 9, y - 11), (x + width, y - 11), (x + width, y + 11), (x + 9, y + 11)),
+                      INDEX, "none", 0.0)
+        return [shape, replace(centred(runs, x + 4 + width / 2, y, LABEL_SIZE), fill="#ffffff")]
+    return Mark(tuple(ins), (), draw, width, 11.0, 11.0)
+
+
+def trapezoid(ins, outs, stride: Runs = ()) -> Mark:
+    """The convolution tensor ★: an axis in, the windows and the kernel out; a stride below a diagonal."""
+    width = 32.0
+
+    def draw(x, y, height):
+        top, bottom = y - 14, y + height + 14
+        made: list[Element] = [Shape(((x, top), (x + width, top), (x + width, bottom), (x, bottom - 10)), STAR)]
+        star = Run("★")
+        if not stride:
+            return [*made, centred((star,), x + width / 2, (top + bottom) / 2 - 2, LABEL_SIZE)]
+        made.append(Shape(((x + 5, bottom - 13), (x + width - 5, top + 6)), "none", INK, 0.8, closed=False))
+        return [*made, centred((star,), x + 10, top + 10, 12.0),
+                centred(stride, x + width - 9, bottom - 12, 11.0)]
+    return Mark(tuple(ins), tuple(outs), draw, width, 14.0, 14.0)
+
+
+def arrow(x: float, y: float, size: float = 10.0) -> Shape:
+    """A barbed arrow head whose barb is at x."""
+    half = size * 0.45
+    return Shape(((x, y - half), (x + size, y), (x, y + half), (x + size * 0.32, y)), INK, "none", 0.0)
+
+
+def head(runs: Runs, x: float, y: float) -> list[Element]:
+    """``➤f➤`` with its middle at x and its foot at y: a function of every entry."""
+    half = runs_width(runs, NAME_SIZE) / 2
+    middle = y - 0.28 * NAME_SIZE
+    return [arrow(x - half - 12, middle), Text(runs, x, y, NAME_SIZE, "middle"), arrow(x + half + 2, middle)]
+
+
+def head_width(runs: Runs) -> float:
+    return runs_width(runs, NAME_SIZE) + 28
+
+
+def name_runs(name: str, style: str = ITALIC) -> Runs:
+    """The name of an operation, without the axes that a listing shows in brackets."""
+    short = name.partition("[")[0].replace("_", " ").strip()
+    return word(short or name, style, limit=26)

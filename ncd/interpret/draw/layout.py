@@ -1,0 +1,349 @@
+"""The functor to pictures: a wire graph to a scene of wires, marks and labels.
+
+From left to right, columns of types alternate with columns of operations. At a column of
+types stand exactly the arrays that are live there. Before an operation, wires curve to where
+it takes them (copies branch at dots); what it does not act on goes straight by. Each column
+is laid out from the one before it, so the time is linear in the operations, up to the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ncd.core.graph import Graph
+from ncd.interpret.draw import schedule
+from ncd.interpret.draw.mathtext import Run, Runs, axis_runs, runs_width, word
+from ncd.interpret.draw.measure import DASH, LABEL_SIZE, PAD, RISE, WIRE
+from ncd.interpret.draw.plan import Plan, commutes, rows_of
+from ncd.interpret.draw.scene import Column, Scene, Strand, Text, dot
+from ncd.interpret.draw.settle import Chunk, settle
+from ncd.interpret.draw.stand import Stand, travel
+from ncd.ops.pointwise import Map
+
+STAY = 8             # the pull of a wire towards its own height, against 1 for the rest
+
+
+def kind_of(array) -> str:
+    return "wire" if array.axes else "scalar"
+
+
+class Bundle:
+    """One array in the picture: its wire in the graph, and a strand for each axis."""
+
+    __slots__ = ("array", "strands", "wire")
+
+    def __init__(self, wire: int, array, strands: list[Strand]):
+        self.wire, self.array, self.strands = wire, array, strands
+
+    @property
+    def ys(self) -> list[float]:
+        return [strand.y for strand in self.strands]
+
+
+class Layout:
+    """A graph laid out from x = 0.
+
+    Parameters:
+        graph: The wire graph.
+        plan: (operation, order of its inputs) to its plan.
+        leads: For each input, extra room above it.
+        framed: Whether it stands inside a mark: the types at its ends are shown outside.
+    """
+
+    def __init__(self, graph: Graph, plan: Callable[[object, Sequence[int]], Plan],
+                 leads: Sequence[float] = (), tails: Sequence[float] = (), framed: bool = False):
+        self.graph, self.plan, self.framed = graph, plan, framed
+        self.scene, self.x = Scene(), 0.0
+        self.dashes: dict[tuple[int, int], Strand] = {}
+        self.uses = [0] * len(graph.types)
+        for wire in (*(wire for args in graph.args for wire in args), *graph.outputs):
+            self.uses[wire] += 1
+        self.readers: dict[int, list[int]] = {}             # of each wire, the last reader first
+        for node in range(len(graph) - 1, -1, -1):
+            for wire in graph.args[node]:
+                self.readers.setdefault(wire, []).append(node)
+        self.done: set[int] = set()
+        self.beside = schedule.neighbours(graph)
+        self.live: list[Bundle] = []
+        self._begin(leads)
+        columns = schedule.columns(graph)
+        for number, nodes in enumerate(columns):
+            self._column(nodes, number == len(columns) - 1)
+        self._end(tails)
+
+    # -- the ends ------------------------------------------------------------------
+    def _begin(self, leads: Sequence[float]) -> None:
+        chunks = [Chunk(tuple(WIRE * n for n in range(rows_of(array))), leads[i] if leads else 0.0, 0.0, i)
+                  for i, array in enumerate(self.graph.inputs)]
+        for wire, (array, y) in enumerate(zip(self.graph.inputs, settle(chunks, 0.0))):
+            strands = [Strand(0.0, y + WIRE * n, kind_of(array)) for n in range(rows_of(array))]
+            self.live.append(Bundle(wire, array, strands))
+        self.inputs = [bundle.ys for bundle in self.live]
+        self._types(() if self.framed else [(b, range(len(b.strands))) for b in self.live], 12.0)
+
+    def _end(self, tails: Sequence[float]) -> None:
+        place = {bundle.wire: index for index, bundle in enumerate(self.live)}
+        items = [schedule.Item(-1, [place[wire]], (0,)) for wire in self.graph.outputs]
+        chunks = []
+        for index, item in enumerate(items):
+            ys = self.live[item.slots[0].source].ys
+            pulls = [(y - WIRE * n, STAY) for n, y in enumerate(ys)]
+            chunks.append(Chunk(tuple(WIRE * n for n in range(len(ys))), tails[index] if tails else 0.0,
+                                0.0, index, pulls))
+        tops = settle(chunks, 0.0)
+        rows = [[top + offset for offset in chunk.offsets] for top, chunk in zip(tops, chunks)]
+        self._gap(items, rows, [top - DASH for top in tops])
+        self._types(() if self.framed else [(b, range(len(b.strands))) for b in self.live], 12.0)
+        self.outputs = [bundle.ys for bundle in self.live]
+        for bundle in self.live:
+            self.scene.elements.extend(strand.done() for strand in bundle.strands)
+        for strand in self.dashes.values():
+            strand.to(self.x)
+            self.scene.elements.append(strand.done())
+        self.scene.width = self.x
+
+    # -- a column of types -----------------------------------------------------------
+    def _types(self, shown: Sequence[tuple[Bundle, Sequence[int]]], least: float) -> None:
+        """Go on straight, with labels above the rows that are named."""
+        widths = [0.0]
+        for bundle, rows in shown:
+            for row in rows:
+                runs = label_runs(bundle.array, row)
+                if runs:
+                    y = bundle.strands[row].y - RISE
+                    self.scene.elements.append(Text(runs, self.x + 4, y, LABEL_SIZE))
+                    widths.append(runs_width(runs, LABEL_SIZE))
+        width = max(least, max(widths) + 12 if max(widths) else 0.0)
+        for bundle in self.live:
+            for strand in bundle.strands:
+                strand.to(self.x + width)
+        self.scene.columns.append(Column(self.x + width / 2, tuple(
+            (bundle.array, tuple(bundle.ys)) for bundle in self.live)))
+        self.x += width
+
+    # -- a column of operations --------------------------------------------------------
+    def _column(self, nodes: Sequence[int], last: bool) -> None:
+        self.done.update(nodes)
+        for node in nodes:
+            for wire in self.graph.args[node]:
+                self.uses[wire] -= 1
+        items = schedule.arrange(
+            self.graph, nodes, [bundle.wire for bundle in self.live],
+            [self._side(bundle.wire) for bundle in self.live],
+            [commutes(self.graph.ops[node]) for node in nodes], self.beside)
+        stands = [Stand(self.graph.ops[item.node], self.plan(self.graph.ops[item.node], item.order))
+                  if item.node >= 0 else None for item in items]
+        rows, edges = self._heights(items, stands)
+        slot_rows = [ys for item_rows in rows for ys in item_rows]
+        seams = [edge[1] if index == 0 else ys[0] - DASH
+                 for item_rows, edge in zip(rows, edges) for index, ys in enumerate(item_rows)]
+        self._gap(items, slot_rows, seams)
+        self._operate(items, stands, rows, edges, last)
+
+    def _heights(self, items, stands) -> tuple[list, list]:
+        """The rows of each slot of each item, and (top, separator, bottom) of each item."""
+        primary = self._primary(items)
+        chunks, owner = [], []
+        for number, (item, stand) in enumerate(zip(items, stands)):
+            wanted = [(y, STAY if primary[slot.source] is slot else 1)
+                      for slot in item.slots for y in self.live[slot.source].ys]
+            made = stand.left_chunks(wanted, number) if stand else [
+                Chunk(bundle=(number,), pulls=[pull]) for pull in wanted]
+            if not item.slots:
+                near = chunks[-1].pulls if chunks else []
+                made[0].pulls = [(near[0][0] + chunks[-1].height + WIRE, 1)] if near else []
+            chunks.extend(made)
+            owner.extend([number] * len(made))
+        heights: list[list[float]] = [[] for _ in items]
+        edge: list[list[float]] = [[] for _ in items]
+        for number, chunk, top in zip(owner, chunks, settle(chunks, 0.0)):
+            heights[number].extend(top + offset for offset in chunk.offsets)
+            edge[number] += [top - chunk.up, top + chunk.height + chunk.down]
+        rows, edges, above = [], [], None
+        for number, item in enumerate(items):
+            ys, at, split = heights[number], 0, []
+            for slot in item.slots:
+                width = rows_of(self.live[slot.source].array)
+                split.append(ys[at:at + width])
+                at += width
+            top, bottom = min(edge[number]), max(edge[number])
+            seam = min(ys[0] - DASH, top - 2)
+            seam = seam if above is None else max(seam, above + 2)
+            rows.append(split)
+            edges.append((top, seam, bottom, ys))
+            above = bottom
+        return rows, edges
+
+    def _side(self, wire: int) -> float | None:
+        """Where an array passes the operation that reads a copy of it: below, unless it is met again
+        as the first input, or as the one with most axes."""
+        if not self.uses[wire]:
+            return None
+        readers = self.readers.get(wire, [])
+        while readers and readers[-1] in self.done:
+            readers.pop()
+        if not readers:
+            return 0.25
+        op, args = self.graph.ops[readers[-1]], self.graph.args[readers[-1]]
+        if not commutes(op):
+            return -0.25 if len(args) > 1 and args[0] == wire else 0.25
+        others = [len(self.graph.types[other].axes) for other in args if other != wire]
+        widest = isinstance(op, Map) and others and len(self.graph.types[wire].axes) > max(others)
+        return -0.25 if widest else 0.25
+
+    def _primary(self, items) -> dict[int, schedule.Slot]:
+        """For each source the slot that its wire goes straight on to: what is used often stays."""
+        primary: dict[int, schedule.Slot] = {}
+        for item in items:
+            for slot in item.slots:
+                often = item.node < 0 and self.uses[self.live[slot.source].wire] > 1
+                if slot.source not in primary or often:      # what passes above comes first
+                    primary[slot.source] = slot
+        return primary
+
+    def _gap(self, items, rows: Sequence[Sequence[float]], seams: Sequence[float]) -> None:
+        """Bring each array to its slots by curves; copies branch at dots, unused arrays end."""
+        slots = [slot for item in items for slot in item.slots]
+        branches: dict[int, list[int]] = {}
+        for index, slot in enumerate(slots):
+            branches.setdefault(slot.source, []).append(index)
+        copied = any(len(found) > 1 for found in branches.values())
+        dead = len(branches) < len(self.live)
+        deltas = [y - was for slot, ys in zip(slots, rows)
+                  for y, was in zip(ys, self.live[slot.source].ys)]
+        width = max(travel(deltas), self._steps(slots, seams))
+        lead = 8.0 if copied or dead else 0.0
+        start, end = self.x + lead, self.x + max(lead, lead + width)
+        fresh: list[Bundle | None] = [None] * len(slots)
+        new: list[tuple[Bundle, Sequence[int]]] = []
+        for source, bundle in enumerate(self.live):
+            found = branches.get(source, [])
+            for strand in bundle.strands:
+                strand.to(start)
+            if not found:
+                for strand in bundle.strands:
+                    self.scene.elements += [strand.done(), dot(start, strand.y)]
+                continue
+            straight = min(found, key=lambda index: sum(
+                abs(y - was) for y, was in zip(rows[index], bundle.ys)))
+            if len(found) > 1:
+                self.scene.elements.extend(dot(start, y) for y in bundle.ys)
+            heights = bundle.ys
+            for index in found:
+                strands = bundle.strands if index == straight else [
+                    Strand(start, y, kind_of(bundle.array)) for y in heights]
+                for strand, y in zip(strands, rows[index]):
+                    strand.to(end, y)
+                fresh[index] = Bundle(bundle.wire, bundle.array, strands)
+                if len(found) > 1 and strands[0].y != heights[0]:
+                    new.append((fresh[index], range(len(strands))))
+        self._carry_dashes(slots, seams, start, end)
+        self.live, self.x = [bundle for bundle in fresh if bundle is not None], end
+        if new:
+            self._types(new, 0.0)
+            for strand in self.dashes.values():
+                strand.to(self.x)
+
+    def _steps(self, slots, seams: Sequence[float]) -> float:
+        """The room that separators need to change their heights at 45°."""
+        steps = [abs(self.dashes[pair].y - seam) for pair, seam in (
+            ((above.source, below.source), seam) for above, below, seam in zip(slots, slots[1:], seams[1:]))
+            if pair in self.dashes]
+        return max(steps, default=0.0)
+
+    def _carry_dashes(self, slots, seams: Sequence[float], start: float, end: float) -> None:
+        """Separators go on between two arrays that stay neighbours; others end or begin."""
+        old, self.dashes = self.dashes, {}
+        for index in range(1, len(slots)):
+            pair = (slots[index - 1].source, slots[index].source)
+            strand = old.pop(pair, None)
+            if strand is None:
+                strand = Strand(end - 0.35 * (end - start) if self.scene.columns[1:] or end > start
+                                else 0.0, seams[index], "dash")
+            else:
+                strand.to(start)
+            strand.to(end, seams[index])
+            self.dashes[index - 1, index] = strand
+        self.scene.elements.extend(strand.done() for strand in old.values() if len(strand.points) > 1)
+
+    def _operate(self, items, stands, rows, edges, last: bool) -> None:
+        """Draw the marks of a column between what goes in and what comes out."""
+        there = [stand for stand in stands if stand is not None]
+        for stand, item_rows, edge in ((s, r, e) for s, r, e in zip(stands, rows, edges) if s):
+            stand.place(item_rows, edge[0], edge[2], edge[3][0])
+        start = self.x
+        begin = start + max(stand.enter for stand in there)
+        width = max(stand.width for stand in there)
+        pad = PAD if width else 0.0
+        finish = begin + width + 2 * pad
+        end = finish + max(stand.leave for stand in there)
+        before = iter(self.live)
+        live: list[Bundle] = []
+        sides: list[tuple[int, int]] = []       # of each item, how many arrays come in and go out
+        new: list[tuple[Bundle, Sequence[int]]] = []
+        for item, stand in zip(items, stands):
+            taken = [next(before) for _ in item.slots]
+            if stand is None:
+                for strand in taken[0].strands:
+                    strand.to(end)
+                live.append(taken[0])
+                sides.append((1, 1))
+                continue
+            strands = {(i, j): strand for i, bundle in zip(item.order, taken)
+                       for j, strand in enumerate(bundle.strands)}
+            made = stand.draw(self.scene, strands, begin, begin + pad, begin + pad + width, finish, end)
+            first = self.graph.first[item.node]
+            for number, (array, found) in enumerate(zip(stand.op.cod, made)):
+                bundle = Bundle(first + number, array, [strand for strand, _ in found])
+                live.append(bundle)
+                changed = [row for row, (_, was) in enumerate(found)
+                           if array.axes and was != array.axes[row] or not array.axes and was is None]
+                if changed and not last:
+                    new.append((bundle, changed))
+            sides.append((len(item.slots), len(stand.op.cod)))
+        self._dashes_by(items, stands, sides, [edge[1] for edge in edges], begin + pad, end)
+        self.live, self.x = live, end
+        self._types(new, 10.0)
+        for strand in self.dashes.values():
+            strand.to(self.x)
+
+    def _dashes_by(self, items, stands, sides, seams, middle: float, end: float) -> None:
+        """Separators pass between operations, end where one takes both arrays, and begin after it."""
+        kept: dict[tuple[int, int], Strand] = {}
+        arrays_in = [number for number, (ins, _) in enumerate(sides) for _ in range(ins)]
+        arrays_out = [number for number, (_, outs) in enumerate(sides) for _ in range(outs)]
+        between: dict[tuple[int, int], Strand] = {}
+        for index in range(1, len(arrays_in)):
+            strand = self.dashes[index - 1, index]
+            pair = (arrays_in[index - 1], arrays_in[index])
+            if pair[0] == pair[1]:
+                strand.to(max(strand.x, stands[pair[0]].seam_end(middle)))
+                self.scene.elements.append(strand.done())
+            else:
+                strand.to(middle)
+                between[pair] = strand
+        seen: dict[int, int] = {}
+        for index, number in enumerate(arrays_out):
+            seen[number] = seen.get(number, -1) + 1
+            if index == 0:
+                continue
+            pair = (arrays_out[index - 1], number)
+            if pair[0] == pair[1]:
+                strand = Strand(end, stands[number].out_rows[seen[number]][0] - DASH, "dash")
+            else:
+                strand = between.pop(pair, None) or Strand(middle, seams[number], "dash")
+                strand.to(end)
+            kept[index - 1, index] = strand
+        self.scene.elements.extend(strand.done() for strand in between.values() if len(strand.points) > 1)
+        self.dashes = kept
+
+
+def label_runs(array, row: int) -> Runs:
+    """The label of one wire of an array; its last wire also tells a kind of number that is not real."""
+    runs = axis_runs(array.axes[row]) if array.axes else ()
+    if array.dtype == "float" or row != rows_of(array) - 1:
+        return runs
+    kind = array.dtype if array.bound is None else f"index({array.bound})"
+    return (*runs, Run(" : " if runs else ": "), *word(kind, "roman", limit=24))
+
+

@@ -1,0 +1,159 @@
+"""Labels, sizes and names as runs of type: italic letters, upright digits, raised exponents.
+
+A formula on one line is a list of runs (text, style, level); level 1 is raised, −1 lowered.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from ncd.core.axis import Axis
+from ncd.core.size import Size
+from ncd.interpret.draw.measure import SMALL, printable, width_of
+
+ITALIC, ROMAN, BOLD, SANS = "italic", "roman", "bold", "sans"
+LONGEST = 40
+_PARTS = re.compile(r"([^\W\d_][^\W_]*)_(.+?)('*)\Z")
+
+
+class Run(NamedTuple):
+    """A piece of text in one style on one level."""
+
+    text: str
+    style: str = ROMAN
+    level: int = 0
+
+
+Runs = tuple[Run, ...]
+
+
+def plain(runs: Runs) -> str:
+    return "".join(run.text for run in runs)
+
+
+def runs_width(runs: Runs, size: float) -> float:
+    """An estimate of the width of a formula."""
+    return sum(width_of(run.text, size * (SMALL if run.level else 1)) for run in runs)
+
+
+def word(text: str, style: str = ITALIC, level: int = 0, limit: int = LONGEST) -> Runs:
+    """One text in one style."""
+    return (Run(printable(text, limit), style, level),)
+
+
+def symbol_runs(name: str, level: int = 0) -> Runs:
+    """A symbol: ``d_ff`` has a subscript, digits are upright.
+
+    >>> symbol_runs("d_ff")
+    (Run(text='d', style='italic', level=0), Run(text='ff', style='italic', level=-1))
+    """
+    name = printable(name, LONGEST)
+    match = None if level else _PARTS.match(name)
+    if match is None:
+        return (Run(name, ROMAN if name.rstrip("'").isdigit() else ITALIC, level),)
+    base, below, primes = match.groups()
+    made = [Run(base, ITALIC), Run(below, ROMAN if below.isdigit() else ITALIC, -1)]
+    return (*made, Run(primes, ITALIC)) if primes else tuple(made)
+
+
+def size_runs(size: Size) -> Runs:
+    """A size as a formula: products set side by side, powers raised, floors in ⌊ ⌋.
+
+    >>> plain(size_runs(Size("2*k + 1"))), plain(size_runs(Size("(x - 1)//2")))
+    ('2k+1', '⌊(x−1)/2⌋')
+    >>> size_runs(Size("k") ** -0.5)
+    (Run(text='k', style='italic', level=0), Run(text='−1/2', style='roman', level=1))
+    """
+    made: list[Run] = []
+
+    def degree(item):
+        return -sum(e for _, e in item[0]), [str(atom) for atom, _ in item[0]]
+    for monomial, coefficient in sorted(size.terms.items(), key=degree):
+        if made or coefficient < 0:
+            made.append(Run("−" if coefficient < 0 else "+"))
+        made.extend(_monomial(monomial, abs(coefficient)))
+    return tuple(made) or (Run("0"),)
+
+
+def _number(value) -> str:
+    text = str(value).replace("-", "−")
+    return f"({text})" if isinstance(value, Fraction) else text
+
+
+def _monomial(monomial, coefficient) -> list[Run]:
+    made: list[Run] = []
+    if coefficient != 1 or not monomial:
+        made.append(Run(_number(coefficient) if monomial else str(coefficient)))
+    names = [str(atom) for atom, _ in monomial]
+    for position, (atom, exponent) in enumerate(monomial):
+        if position and (len(names[position]) > 1 or len(names[position - 1]) > 1):
+            made.append(Run("·"))
+        made.extend(symbol_runs(atom) if isinstance(atom, str) else _atom(atom))
+        if exponent != 1:
+            made.append(Run(str(exponent).replace("-", "−"), ROMAN, 1))
+    return made
+
+
+def _bracketed(runs: Runs, brackets: str = "()") -> list[Run]:
+    return [Run(brackets[0]), *runs, Run(brackets[1])]
+
+
+def _atom(atom) -> list[Run]:
+    arguments = [size_runs(argument) for argument in atom.args]
+    if atom.kind == "floor":
+        sides = [_bracketed(runs) if len(argument.terms) > 1 else list(runs)
+                 for runs, argument in zip(arguments, atom.args)]
+        return _bracketed((*sides[0], Run("/"), *sides[1]), "⌊⌋")
+    if atom.kind == "group":
+        return _bracketed(arguments[0])
+    inside: list[Run] = []
+    for runs in arguments:
+        inside.extend(([Run(", ")] if inside else []) + list(runs))
+    return [Run(atom.kind), *_bracketed(tuple(inside))]
+
+
+def clipped(runs: Runs, limit: int = LONGEST) -> Runs:
+    """The formula cut after so many characters, an ellipsis in place of the rest."""
+    if len(plain(runs)) <= limit:
+        return runs
+    made, left = [], limit - 1
+    for run in runs:
+        if left <= 0:
+            break
+        made.append(run._replace(text=run.text[:left]))
+        left -= len(run.text)
+    return (*made, Run("…"))
+
+
+def axis_runs(axis: Axis) -> Runs:
+    """An axis as its wire shows it: the label, and ``=size`` where that is not the label's own.
+
+    >>> plain(axis_runs(Axis("x"))), plain(axis_runs(Axis("x", "2*k"))), plain(axis_runs(Axis("3", 3)))
+    ('x', 'x=2k', '3')
+    """
+    label = symbol_runs(axis.label)
+    if "=" not in str(axis):
+        return label
+    return clipped((*label, Run("="), *size_runs(axis.size)))
+
+
+def value_runs(value) -> Runs:
+    """A constant: a number, an infinity or an expression in sizes.
+
+    >>> plain(value_runs(Size("1/2"))), plain(value_runs(Size(1e-5)))
+    ('1/2', '10−5')
+    """
+    if isinstance(value, float):
+        return (Run({"inf": "∞", "-inf": "−∞"}.get(str(value), str(value))),)
+    constant = value.constant
+    if constant is None or isinstance(constant, int):
+        return clipped(size_runs(value), 28)
+    if constant.denominator <= 100:
+        return (Run(str(constant).replace("-", "−")),)
+    mantissa, _, exponent = f"{float(constant):.4g}".replace("-", "−").partition("e")
+    if not exponent:
+        return (Run(mantissa),)
+    times = () if mantissa == "1" else (Run(f"{mantissa}·"),)
+    return (*times, Run("10"), Run(exponent.lstrip("+").replace("−0", "−"), ROMAN, 1))

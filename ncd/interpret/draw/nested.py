@@ -1,0 +1,150 @@
+"""Diagrams inside diagrams: blocks opened in place, and the parentheses of a repetition.
+
+An opened diagram is laid out by itself and becomes one rigid mark: its wires are the wires
+outside. Each distinct block is laid out once for each depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ncd.core.category import Diagram
+from ncd.interpret.draw.glyph import Mark
+from ncd.interpret.draw.layout import Layout
+from ncd.interpret.draw.mathtext import SANS, Run, Runs, axis_runs, runs_width, size_runs, word
+from ncd.interpret.draw.measure import LABEL_SIZE, REGIONS, TITLE_SIZE, WIRE
+from ncd.interpret.draw.plan import Plan, places_of, plan
+from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Text, Wire, rectangle
+from ncd.ops.control import Block, Broadcast, Scan
+
+SMALL_BODY = 6       # a repetition of so few operations shows them
+DEEPEST = 40         # levels of nesting that are drawn
+
+
+def scene_of(diagram: Diagram, depth: int = 0) -> Scene:
+    """The scene of a diagram with so many levels of blocks opened."""
+    return _Opener(depth).layout(diagram.graph, 0, depth, False).scene
+
+
+class _Opener:
+    """Plans in which blocks and scans are open, remembered for the length of one picture."""
+
+    def __init__(self, depth: int):
+        self.depth = depth
+        self.memo: dict = {}
+
+    def layout(self, graph, level: int, depth: int, framed: bool, leads: Sequence[float] = (),
+               tails: Sequence[float] = ()) -> Layout:
+        def rule(op, order):
+            return self.plan(op, order, level, depth)
+        return Layout(graph, rule, leads, tails, framed)
+
+    def plan(self, op, order, level: int, depth: int) -> Plan:
+        inner = op.op if isinstance(op, Broadcast) else op
+        opened = isinstance(inner, Scan) or (isinstance(inner, Block) and depth > 0)
+        if not opened or level >= DEEPEST or inner is not op:
+            return plan(op, order)
+        key = (op, level, depth)
+        if key not in self.memo:
+            self.memo[key] = self._scan(op, level, depth) if isinstance(op, Scan) \
+                else self._block(op, level, depth)
+        return Plan([self.memo[key]], order=tuple(order))
+
+    # -- a block, opened -------------------------------------------------------------
+    def _block(self, op: Block, level: int, depth: int) -> Mark:
+        inside = self.layout(op.body.graph, level + 1, depth - 1, True)
+        title = word(op.title.replace("_", " "), SANS, limit=60)
+        _, top, _, bottom = _extent(inside)
+        left, right = 0.0, max(inside.scene.width, runs_width(title, TITLE_SIZE) + 20)
+        _widen(inside, right)
+        top, bottom = top - 26, bottom + 9
+        region = rectangle(left, top, right, bottom, fill=REGIONS[level % len(REGIONS)], stroke="none",
+                           layer=REGION)
+        name = Text(title, left + 8, top + 16, TITLE_SIZE)
+        return _rigid(op, inside.inputs, inside.outputs, [region, name, *inside.scene.elements],
+                      right, top, bottom)
+
+    # -- a repetition ------------------------------------------------------------------
+    def _scan(self, op: Scan, level: int, depth: int) -> Mark:
+        leads = [WIRE + 4 if i in op.sequences else 0.0 for i in range(len(op.dom))]
+        tails = [0.0 if i < op.states else WIRE + 4 for i in range(len(op.cod))]
+        graph = op.body.graph
+        if len(graph) > SMALL_BODY and depth == 0:
+            graph = Block(op.title, op.body).diagram.graph
+        inside = self.layout(graph, level + 1, depth, True, leads, tails)
+        _, top, _, bottom = _extent(inside)
+        ins = [_outer_rows(op, array, rows) for array, rows in zip(op.dom, inside.inputs)]
+        outs = [_outer_rows(op, array, rows) for array, rows in zip(op.cod, inside.outputs)]
+        heights = [y for rows in (*ins, *outs) for y in rows]
+        top, bottom = min(top, *heights) - 10 if heights else top, max(bottom, *heights) + 10 if heights \
+            else bottom
+        bulge = min(14.0, 7 + (bottom - top) / 20)
+        shift = bulge + 4
+        width = inside.scene.width + 2 * shift
+        text = times(op)
+        made: list[Element] = [item.moved(shift, 0.0) for item in inside.scene.elements]
+        for arrays, rows, left in ((op.body.dom.inside, inside.inputs, 0.0),
+                                   (op.body.cod.inside, inside.outputs, width - shift)):
+            made += [_stub(left, left + shift, y, bool(array.axes)) for array, ys in zip(arrays, rows) for y in ys]
+        made += [Arc(bulge, top, bottom, -bulge, 2.0), Arc(width - bulge, top, bottom, bulge, 2.0)]
+        made.append(Text(text, width / 2, bottom + 14, LABEL_SIZE, "middle"))
+        spare = max(0.0, runs_width(text, LABEL_SIZE) - width)
+        return _rigid(op, ins, outs, made, width, top, bottom + 20, spare / 2)
+
+
+def times(op: Scan) -> Runs:
+    """What stands under the parentheses: ``×N``, or the scanned axis and its length."""
+    plain = op.states == len(op.dom) == len(op.cod)
+    runs: list[Run] = [Run("×"), *size_runs(op.length)] if plain else list(axis_runs(op.axis))
+    if op.reverse:
+        runs.append(Run(" reversed"))
+    if op.share and plain and op.place is not None:
+        runs.append(Run(" shared"))
+    return tuple(runs)
+
+
+def _outer_rows(op: Scan, array, rows: Sequence[float]) -> list[float]:
+    """The rows outside the parentheses: the scanned axis stands above those of one step."""
+    if op.axis.label not in array.labels or len(array.axes) == len(rows) and rows and \
+            op.axis.label not in array.labels:
+        return list(rows)
+    inner = iter(rows)
+    made = []
+    for axis in array.axes:
+        made.append(rows[0] - WIRE if axis.label == op.axis.label else next(inner))
+    return made
+
+
+def _extent(inside: Layout) -> tuple[float, float, float, float]:
+    heights = [y for rows in (*inside.inputs, *inside.outputs) for y in rows]
+    left, top, right, bottom = inside.scene.bounds()
+    return left, min([top, *(y - 9 for y in heights)]), right, max([bottom, *(y + 7 for y in heights)])
+
+
+def _widen(inside: Layout, right: float) -> None:
+    """Lead the results to the right edge of the region."""
+    if right > inside.scene.width:
+        for array, rows in zip((inside.graph.types[w] for w in inside.graph.outputs), inside.outputs):
+            for y in rows:
+                inside.scene.elements.append(_stub(inside.scene.width, right, y, bool(array.axes)))
+        inside.scene.width = right
+
+
+def _stub(left: float, right: float, y: float, axes: bool):
+    return Wire(((left, y), (right, y)), "wire" if axes else "scalar")
+
+
+def _rigid(op, ins: Sequence[Sequence[float]], outs: Sequence[Sequence[float]], elements: list[Element],
+           width: float, top: float, bottom: float, spare: float = 0.0) -> Mark:
+    """A laid-out scene as one mark."""
+    entered = sorted((y, place) for place, y in zip(places_of(op.dom), (y for rows in ins for y in rows)))
+    left = sorted((y, place) for place, y in zip(places_of(op.cod), (y for rows in outs for y in rows)))
+    first = min((y for y, _ in (*entered, *left)), default=(top + bottom) / 2)
+    last = max([first, *(y for y, _ in (*entered, *left))])
+
+    def draw(x, y, height):
+        return [item.moved(x + spare, y - first) for item in elements]
+    return Mark(tuple(place for _, place in entered), tuple(place for _, place in left), draw,
+                width + 2 * spare, first - top, bottom - last, spare, width + spare,
+                tuple(y - first for y, _ in entered), tuple(y - first for y, _ in left))
+

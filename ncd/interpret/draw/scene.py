@@ -1,0 +1,184 @@
+"""A scene: positioned things, before any file format. Wires are lists of points.
+
+A wire goes from point to point from left to right: straight where the height stays, along a
+cubic with horizontal tangents where it changes. So its bounds are those of its points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from ncd.interpret.draw.mathtext import Runs, runs_width
+from ncd.interpret.draw.measure import DOT, INK
+
+Point = tuple[float, float]
+Bounds = tuple[float, float, float, float]
+REGION, SEPARATOR, LINE, MARK, TEXT = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A line through points. Kinds: ``wire`` (an axis), ``scalar`` (an array without axes),
+    ``dash`` (a separator; its steps are straight)."""
+
+    points: tuple[Point, ...]
+    kind: str = "wire"
+
+    @property
+    def layer(self) -> int:
+        return SEPARATOR if self.kind == "dash" else LINE
+
+    def bounds(self) -> Bounds:
+        xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
+        return min(xs), min(ys), max(xs), max(ys)
+
+    def moved(self, dx: float, dy: float) -> Wire:
+        return replace(self, points=tuple((x + dx, y + dy) for x, y in self.points))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An outline of straight lines, or a circle (one point and a radius), filled and stroked."""
+
+    points: tuple[Point, ...]
+    fill: str = "none"
+    stroke: str = INK
+    width: float = 1.0
+    radius: float = 0.0
+    closed: bool = True
+    layer: int = MARK
+
+    def bounds(self) -> Bounds:
+        xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
+        grow = self.radius + (self.width / 2 if self.stroke != "none" else 0)
+        return min(xs) - grow, min(ys) - grow, max(xs) + grow, max(ys) + grow
+
+    def moved(self, dx: float, dy: float) -> Shape:
+        return replace(self, points=tuple((x + dx, y + dy) for x, y in self.points))
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """A half ellipse from (x, top) to (x, bottom) that bulges by ``reach``, left if negative."""
+
+    x: float
+    top: float
+    bottom: float
+    reach: float
+    width: float = 1.0
+    layer: int = MARK
+
+    def bounds(self) -> Bounds:
+        return (min(self.x, self.x + self.reach), self.top, max(self.x, self.x + self.reach), self.bottom)
+
+    def moved(self, dx: float, dy: float) -> Arc:
+        return replace(self, x=self.x + dx, top=self.top + dy, bottom=self.bottom + dy)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A formula whose foot stands at (x, y); ``anchor`` is start, middle or end."""
+
+    runs: Runs
+    x: float
+    y: float
+    size: float
+    anchor: str = "start"
+    fill: str = INK
+    layer: int = TEXT
+
+    @property
+    def left(self) -> float:
+        return self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * runs_width(self.runs, self.size)
+
+    def bounds(self) -> Bounds:
+        levels = {run.level for run in self.runs}
+        top = self.y - self.size * (0.95 if 1 in levels else 0.76)
+        bottom = self.y + self.size * (0.32 if -1 in levels else 0.22)
+        return self.left, top, self.left + runs_width(self.runs, self.size), bottom
+
+    def moved(self, dx: float, dy: float) -> Text:
+        return replace(self, x=self.x + dx, y=self.y + dy)
+
+
+Element = Wire | Shape | Arc | Text
+
+
+def dot(x: float, y: float) -> Shape:
+    """The black dot of copies, merges and diagonals."""
+    return Shape(((x, y),), INK, "none", 0.0, DOT)
+
+
+def rectangle(left: float, top: float, right: float, bottom: float, **style) -> Shape:
+    return Shape(((left, top), (right, top), (right, bottom), (left, bottom)), **style)
+
+
+class Strand:
+    """A line under construction: it grows to the right and becomes one :class:`Wire`."""
+
+    __slots__ = ("kind", "points")
+
+    def __init__(self, x: float, y: float, kind: str = "wire"):
+        self.points: list[Point] = [(x, y)]
+        self.kind = kind
+
+    @property
+    def y(self) -> float:
+        return self.points[-1][1]
+
+    @property
+    def x(self) -> float:
+        return self.points[-1][0]
+
+    def to(self, x: float, y: float | None = None) -> None:
+        """Go on to a point to the right; straight pieces of one height become one."""
+        points, y = self.points, self.y if y is None else y
+        if x == self.x and y == self.y:
+            return
+        if len(points) > 1 and points[-2][1] == points[-1][1] == y:
+            points[-1] = (x, y)
+        elif self.kind == "dash" and y != self.y:
+            self._jog(x, y)
+        else:
+            points.append((x, y))
+
+    def _jog(self, x: float, y: float) -> None:
+        """A separator changes its height along a line at 45°, or steeper where it must."""
+        slope = min(abs(y - self.y), x - self.x)
+        start = (x + self.x - slope) / 2
+        if start > self.x:
+            self.to(start)
+        self.points.append((start + slope, y))
+        if start + slope < x:
+            self.points.append((x, y))
+
+    def done(self) -> Wire:
+        return Wire(tuple(self.points), self.kind)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of types: its place, and each array there with the heights of its wires."""
+
+    x: float
+    arrays: tuple[tuple[object, tuple[float, ...]], ...]
+
+
+@dataclass
+class Scene:
+    """All that is drawn, and the columns of types for those who ask what stands where."""
+
+    elements: list[Element] = field(default_factory=list)
+    columns: list[Column] = field(default_factory=list)
+    width: float = 0.0
+
+    def add(self, elements: Iterable[Element]) -> None:
+        self.elements.extend(elements)
+
+    def bounds(self) -> Bounds:
+        boxes = [element.bounds() for element in self.elements]
+        if not boxes:
+            return 0.0, 0.0, 0.0, 0.0
+        lefts, tops, rights, bottoms = zip(*boxes)
+        return min(lefts), min(tops), max(rights), max(bottoms)

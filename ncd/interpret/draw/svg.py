@@ -1,0 +1,127 @@
+"""A scene as SVG text: deterministic byte for byte, every text escaped, nothing from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from xml.sax.saxutils import escape, quoteattr
+
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, SANS as SANS_STYLE, Runs
+from ncd.interpret.draw.measure import FAINT, INK, MARGIN, SANS, SERIF, SMALL, printable
+from ncd.interpret.draw.scene import Arc, Element, Scene, Shape, Text, Wire
+
+_WIRE_STYLE = {
+    "wire": f'stroke="{INK}"',
+    "scalar": f'stroke="{FAINT}" stroke-dasharray="1.5 3"',
+    "dash": f'stroke="{INK}" stroke-dasharray="6 5"'}
+
+
+def number(value: float) -> str:
+    """A coordinate with at most two decimals and no noise.
+
+    >>> number(1.0), number(-0.001), number(2.345678)
+    ('1', '0', '2.35')
+    """
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def _attribute(text: str) -> str:
+    return quoteattr(printable(text, 10_000))
+
+
+def wire_path(wire: Wire) -> str:
+    """The path of a wire: cubics with horizontal tangents where its height changes."""
+    (x, y), *rest = wire.points
+    pieces = [f"M{number(x)} {number(y)}"]
+    for to_x, to_y in rest:
+        if to_y == y:
+            pieces.append(f"H{number(to_x)}")
+        elif wire.kind == "dash":
+            pieces.append(f"L{number(to_x)} {number(to_y)}")
+        else:
+            half = (to_x - x) / 2
+            pieces.append(f"C{number(x + half)} {number(y)} {number(to_x - half)} {number(to_y)} "
+                          f"{number(to_x)} {number(to_y)}")
+        x, y = to_x, to_y
+    return "".join(pieces)
+
+
+def _wire(wire: Wire) -> str:
+    return f'<path class="{wire.kind}" d="{wire_path(wire)}" fill="none" {_WIRE_STYLE[wire.kind]}/>'
+
+
+def _shape(shape: Shape) -> str:
+    stroke = "" if shape.stroke == "none" else f' stroke="{shape.stroke}" stroke-width="{number(shape.width)}"'
+    if shape.radius:
+        (x, y), = shape.points
+        return (f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(shape.radius)}" '
+                f'fill="{shape.fill}"{stroke}/>')
+    points = "L".join(f"{number(x)} {number(y)}" for x, y in shape.points)
+    return f'<path d="M{points}{"Z" if shape.closed else ""}" fill="{shape.fill}"{stroke}/>'
+
+
+def _arc(arc: Arc) -> str:
+    radius = (arc.bottom - arc.top) / 2
+    sweep = 1 if arc.reach > 0 else 0
+    return (f'<path d="M{number(arc.x)} {number(arc.top)}A{number(abs(arc.reach))} {number(radius)} 0 0 {sweep} '
+            f'{number(arc.x)} {number(arc.bottom)}" fill="none" stroke="{INK}" '
+            f'stroke-width="{number(arc.width)}"/>')
+
+
+def spans(runs: Runs, size: float) -> str:
+    """The runs of a formula; each raised or lowered one is followed by a return to the line."""
+    made, level = [], 0
+    for run in runs:
+        attributes = []
+        if run.style == ITALIC:
+            attributes.append('font-style="italic"')
+        elif run.style == BOLD:
+            attributes.append('font-weight="bold"')
+        elif run.style == SANS_STYLE:
+            attributes.append(f'font-family="{SANS}"')
+        if run.level != level:
+            rise = {1: -0.38, 0: 0.0, -1: 0.2}
+            attributes.append(f'dy="{number((rise[run.level] - rise[level]) * size)}"')
+            level = run.level
+        if run.level:
+            attributes.append(f'font-size="{number(size * SMALL)}"')
+        inside = escape(printable(run.text, 10_000))
+        made.append(f"<tspan {' '.join(attributes)}>{inside}</tspan>" if attributes else inside)
+    return "".join(made)
+
+
+def _text(text: Text) -> str:
+    anchor = "" if text.anchor == "start" else f' text-anchor="{text.anchor}"'
+    fill = "" if text.fill == INK else f' fill="{text.fill}"'
+    return (f'<text x="{number(text.x)}" y="{number(text.y)}" font-size="{number(text.size)}"{anchor}{fill}>'
+            f"{spans(text.runs, text.size)}</text>")
+
+
+_WRITERS = {Wire: _wire, Shape: _shape, Arc: _arc, Text: _text}
+
+
+def element(item: Element) -> str:
+    return _WRITERS[type(item)](item)
+
+
+def layered(elements: Iterable[Element]) -> Sequence[Element]:
+    """Regions first, then separators, wires, marks and texts; else in the order drawn."""
+    return sorted(elements, key=lambda item: item.layer)
+
+
+def write(scene: Scene, title: str) -> str:
+    """The whole document: a white page with the scene, its margins and a title for readers."""
+    left, top, right, bottom = scene.bounds()
+    left, top = left - MARGIN, top - MARGIN
+    width, height = right + MARGIN - left, bottom + MARGIN - top
+    box = f"{number(left)} {number(top)} {number(width)} {number(height)}"
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{number(width)}" '
+        f'height="{number(height)}" role="img" aria-label={_attribute(title)}>',
+        f"<title>{escape(printable(title, 10_000))}</title>",
+        f'<rect x="{number(left)}" y="{number(top)}" width="{number(width)}" height="{number(height)}" '
+        'fill="#ffffff"/>',
+        f'<g font-family="{SERIF}" fill="{INK}" stroke-linecap="butt" stroke-linejoin="round">']
+    lines.extend(element(item) for item in layered(scene.elements))
+    lines.append("</g>\n</svg>\n")
+    return "\n".join(lines)

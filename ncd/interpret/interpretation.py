@@ -1,0 +1,215 @@
+"""Interpretations: a table of rules makes a functor out of the category of arrays.
+
+A rule sends one operation to a function of values; composition, tensor, copying and swaps
+are carried by the wires. An interpretation is a value: ``table | {MyOperation: rule}`` is
+another one, and nothing global changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from ncd.core.category import Diagram
+from ncd.core.op import Operation
+from ncd.errors import ArityError, NcdError, RuleError
+from ncd.ops.control import Broadcast, Opaque
+
+
+class Step(NamedTuple):
+    """One operation of a flat program: its rule, the slots it reads and writes, its place."""
+
+    rule: Callable
+    op: Operation
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    path: tuple[str, ...]
+    drops: tuple[int, ...]
+
+
+class Program(NamedTuple):
+    """A diagram flattened for an interpretation: blocks and defined operations opened."""
+
+    steps: tuple[Step, ...]
+    inputs: int
+    slots: int
+    outputs: tuple[int, ...]
+
+
+class Run:
+    """What a rule may ask while a program runs.
+
+    Attributes:
+        interpretation: The table in use, for rules that run a diagram of their own.
+        sizes: The number of each size symbol, where the interpretation has numbers.
+        path: The place of the operation: the names of the blocks around it and its own;
+            a global name stands after ``"/"``.
+        state: Whatever the interpretation carries along (parameters, keys, totals).
+    """
+
+    def __init__(self, interpretation: Interpretation, sizes: Mapping[str, int] | None = None,
+                 state: Any = None):
+        self.interpretation, self.sizes, self.state = interpretation, sizes or {}, state
+        self.path: tuple[str, ...] = ()
+
+    def size(self, size) -> int:
+        """A size as a number."""
+        return size.evaluate(self.sizes)
+
+    def shape(self, array) -> tuple[int, ...]:
+        return tuple(axis.size.evaluate(self.sizes) for axis in array.axes)
+
+    def __call__(self, program: Program, inputs: Sequence) -> list:
+        """Run a flat program on values."""
+        values: list = [None] * program.slots
+        values[:program.inputs] = inputs
+        for step in program.steps:
+            self.path = step.path
+            made = step.rule(self, step.op, *[values[slot] for slot in step.reads])
+            if not isinstance(made, (tuple, list)):
+                made = (made,)
+            if len(made) != len(step.writes):
+                raise ArityError(f"the rule of `{self.interpretation.name}` for `{step.op.name}` "
+                                 f"returned {len(made)} values", want=str(len(step.writes)))
+            for slot, value in zip(step.writes, made):
+                values[slot] = value
+            for slot in step.drops:
+                values[slot] = None
+        return [values[slot] for slot in program.outputs]
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """A functor given by a table.
+
+    Parameters:
+        name: What errors call it.
+        rules: {primitive class: rule}; a rule is ``rule(run, op, *values) -> values``.
+        faster: {class of a defined operation: rule}, each equal to its definition.
+        unlisted: What to do with a defined operation without a rule: ``"expand"`` it, keep it
+            as a ``"box"`` (given to the rule ``box``), or ``"raise"``.
+        box: The rule of unlisted operations for ``"box"``.
+
+    >>> from ncd.build.generators import elementwise
+    >>> from ncd.ops.pointwise import Map
+    >>> count = Interpretation("count", {Map: lambda run, op, *depths: max(depths) + 1})
+    >>> count(elementwise("tanh") >> elementwise("exp"), 0)
+    [2]
+    """
+
+    name: str
+    rules: Mapping[Any, Callable]
+    faster: Mapping[Any, Callable] = field(default_factory=dict)
+    unlisted: str = "expand"
+    box: Callable | None = None
+
+    def __post_init__(self):
+        if self.unlisted not in ("expand", "box", "raise"):
+            raise NcdError(f"unlisted={self.unlisted!r}", want='"expand", "box" or "raise"')
+
+    def __or__(self, rules: Mapping[Any, Callable]) -> Interpretation:
+        """The same interpretation with more rules; those given win."""
+        keys = {_rule_key(key): rule for key, rule in rules.items()}
+        return replace(self, rules={**self.rules, **keys})
+
+    def without_faster(self) -> Interpretation:
+        """The interpretation that expands every defined operation: what faster rules must equal."""
+        return replace(self, faster={})
+
+    def rule(self, op: Operation) -> Callable | None:
+        """The rule of an operation, or None where its definition is to be used.
+
+        Raises:
+            RuleError: A primitive without a rule, or any unlisted operation for ``"raise"``.
+        """
+        found = self._listed(op)
+        if found is not None:
+            return found
+        if isinstance(op, Broadcast):
+            lifted = self.rules.get(Broadcast)
+            if lifted is not None and self._listed(op.op) is not None:
+                return lifted
+        if self.unlisted == "box" and self.box is not None:
+            return self.box
+        if op.primitive or self.unlisted == "raise" or op.expansion is None:
+            base = op.op if isinstance(op, Broadcast) else op
+            key = f'"{base.name}"' if isinstance(base, Opaque) else type(base).__name__
+            raise RuleError(f"`{self.name}` has no rule for the operation `{base.name}`",
+                            type=f"{', '.join(map(str, op.dom))} -> {', '.join(map(str, op.cod))}",
+                            mend=f"add one: interpretation | {{{key}: rule}}")
+        return None
+
+    def _listed(self, op: Operation) -> Callable | None:
+        for table in (self.rules, self.faster):
+            found = table.get(op.name) if isinstance(op, Opaque) else table.get(type(op))
+            if found is not None:
+                return found
+        return None
+
+    def program(self, diagram: Diagram) -> Program:
+        """The diagram as a flat list of rules and slots; nothing recurses over depth."""
+        graph = diagram.graph
+        slots = len(graph.inputs)
+        steps: list[Step] = []
+        # A frame walks one graph: its nodes, where its wires live, its place, what it returns to.
+        frames = [_Frame(graph, list(range(slots)), ())]
+        outputs: list[int] = []
+        while frames:
+            frame = frames[-1]
+            if frame.node == len(frame.graph):
+                frames.pop()
+                made = [frame.slots[wire] for wire in frame.graph.outputs]
+                if frames:
+                    frames[-1].slots.extend(made)
+                else:
+                    outputs = made
+                continue
+            node, op = frame.node, frame.graph.ops[frame.node]
+            frame.node += 1
+            reads = tuple(frame.slots[wire] for wire in frame.graph.args[node])
+            name = frame.graph.places.get(node)
+            path = frame.path if name is None else \
+                ("/", name[1:]) if name.startswith("/") else (*frame.path, name)
+            rule = self.rule(op)
+            if rule is None:
+                frames.append(_Frame(op.expansion.graph, list(reads), path))
+                continue
+            writes = tuple(range(slots, slots + len(op.cod)))
+            slots += len(writes)
+            frame.slots.extend(writes)
+            steps.append(Step(rule, op, reads, writes, path, ()))
+        return Program(_with_drops(steps, outputs), len(graph.inputs), slots, tuple(outputs))
+
+    def __call__(self, diagram: Diagram, *inputs, sizes=None, state=None) -> list:
+        """Interpret a diagram on values, one for each input wire."""
+        diagram = getattr(diagram, "diagram", diagram)
+        if len(inputs) != len(diagram.dom):
+            raise ArityError(f"`{self.name}` of a diagram with {len(diagram.dom)} inputs",
+                             have=str(len(inputs)), want=str(diagram.dom))
+        return Run(self, sizes, state)(self.program(diagram), inputs)
+
+
+class _Frame:
+    __slots__ = ("graph", "node", "path", "slots")
+
+    def __init__(self, graph, slots: list[int], path: tuple[str, ...]):
+        self.graph, self.slots, self.path, self.node = graph, slots, path, 0
+
+
+def _rule_key(key):
+    """A class as it is; an opaque operation, or the diagram of one, by its name."""
+    if isinstance(key, (type, str)):
+        return key
+    op = getattr(key, "op", None) or key
+    return op.name
+
+
+def _with_drops(steps: list[Step], outputs: Sequence[int]) -> tuple[Step, ...]:
+    """Say after which step each slot is read for the last time, so that memory is freed."""
+    kept, made = set(outputs), []
+    for step in reversed(steps):
+        drops = tuple(slot for slot in dict.fromkeys((*step.reads, *step.writes)) if slot not in kept)
+        kept.update(drops)
+        made.append(step._replace(drops=drops))
+    return tuple(reversed(made))

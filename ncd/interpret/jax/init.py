@@ -1,0 +1,78 @@
+"""Initial parameters: a pytree by place, from each parameter's initialiser."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ncd.core.category import Diagram
+from ncd.errors import NcdError, SizeError
+from ncd.interpret.parameter import Slot, build, places
+
+
+def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dict:
+    """Parameters for a diagram: nested dictionaries of arrays, keyed by place.
+
+    Parameters:
+        key: A JAX key or a seed. Each place has its own, by its name: the parameters of a
+            block do not depend on what stands beside it.
+        dtype: The float type.
+        sizes: Numbers for the symbols in the parameters' types.
+    Raises:    SizeError: A symbol without a number (all of them are listed).
+
+    >>> from ncd.build.generators import parameter
+    >>> init(parameter("weight", "m k"), 0, m=2, k=3)["weight"].shape
+    (2, 3)
+    """
+    slots, _ = places(diagram)
+    known = {name: as_count(name, value) for name, value in sizes.items()}
+    needed = frozenset().union(*(slot.array.symbols for slot in slots.values()))
+    missing = sorted(needed - set(known))
+    if missing:
+        raise SizeError(f"no value for the size {', '.join(missing)} of the parameters",
+                        want=", ".join(f"{'/'.join(p)} : {s.array}" for p, s in slots.items()
+                                       if s.array.symbols & set(missing)),
+                        mend=f"diagram.init(key, {', '.join(f'{name}=...' for name in missing)})")
+    key = jax.random.key(key) if isinstance(key, int) else key
+    return build({path: _draw(slot, place_key(key, path), dtype, known) for path, slot in slots.items()})
+
+
+def as_count(name: str, value) -> int:
+    """A size given by a user as a positive integer.
+
+    Raises:
+        SizeError: Zero, negative, a fraction or not a number.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
+        raise SizeError(f"the size {name} = {value!r} is not a positive integer")
+    return value.__index__()
+
+
+def place_key(key, path: tuple[str, ...]):
+    """The key of a place: the root's key with the place's name folded in."""
+    return jax.random.fold_in(key, zlib.crc32("/".join(path).encode()))
+
+
+def _draw(slot: Slot, key, dtype, sizes: dict[str, int]):
+    shape = tuple(axis.size.evaluate(sizes) for axis in slot.array.axes)
+    kind, scale = slot.init.kind, slot.init.scale
+    fan = math.prod(slot.array.size(label).evaluate(sizes) for label in slot.init.fan)
+    scale = scale / math.sqrt(fan)
+    if slot.array.dtype == "bool":
+        return jnp.zeros(shape, bool)
+    if kind == "normal":
+        return jax.random.normal(key, shape, dtype) * jnp.asarray(scale, dtype)
+    if kind == "uniform":
+        return jax.random.uniform(key, shape, dtype, -scale, scale)
+    if kind in ("zeros", "ones"):
+        return (jnp.zeros if kind == "zeros" else jnp.ones)(shape, dtype)
+    if kind == "constant":
+        return jnp.full(shape, slot.init.scale, dtype)
+    if kind == "orthogonal":
+        return jax.nn.initializers.orthogonal(scale)(key, shape, dtype)
+    raise NcdError(f"no initialiser {kind!r} at {'/'.join(slot.path)}",
+                   want="normal, uniform, zeros, ones, constant, orthogonal")

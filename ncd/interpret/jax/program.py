@@ -1,0 +1,84 @@
+"""A diagram as a JAX function: sizes read off the inputs, parameters by place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ncd.build.align import symbols
+from ncd.core.category import Diagram
+from ncd.errors import InputError
+from ncd.interpret.interpretation import Interpretation, Run
+from ncd.interpret.jax.init import as_count
+from ncd.interpret.jax.rules import RULES, State
+from ncd.interpret.parameter import places
+from ncd.interpret.sizes import read_sizes, require_sizes
+
+JAX = Interpretation("jax", RULES)
+
+
+class Compiled:
+    """A diagram as a JAX function: ``run(*inputs)``, or ``run(params, *inputs)``.
+
+    It works under ``jax.jit``, ``jax.grad``, ``jax.vmap`` and sharding as any JAX function.
+    Sizes are read off the shapes and checked against the type each time it is traced.
+
+    Raises (when called):
+        InputError: A wrong number of inputs, rank, dtype or size; all are listed.
+        SizeError: A size symbol that nothing given fixes.
+    """
+
+    def __init__(self, diagram: Diagram, interpretation: Interpretation, sizes: dict[str, int]):
+        self.diagram, self.interpretation = diagram, interpretation
+        self.sizes = {name: as_count(name, value) for name, value in sizes.items()}
+        self.slots, self.keys = places(diagram)
+        self.program = interpretation.program(diagram)
+        self.symbols = symbols(diagram)
+        self.__name__ = getattr(diagram, "title", "diagram")
+
+    def __repr__(self):
+        arguments = ", ".join([*(["params"] if self.slots else []), *map(str, self.diagram.dom.inside)])
+        return f"<JAX program ({arguments}{', key' if self.keys else ''}) -> {self.diagram.cod}>"
+
+    def __call__(self, *arguments, key: Any = None):
+        params = None
+        if self.slots:
+            if not arguments or not isinstance(arguments[0], dict):
+                raise InputError("the diagram has parameters: run(params, *inputs)",
+                                 want=", ".join("/".join(path) for path in self.slots),
+                                 mend="params = diagram.init(key, ...)")
+            params, *arguments = arguments
+        if self.keys and key is None:
+            raise InputError("the diagram draws random keys: run(..., key=jax.random.key(0))",
+                             want=", ".join("/".join(path) for path in self.keys))
+        known = read_sizes(self.diagram, arguments, self.slots, params, self.sizes)
+        require_sizes(self.diagram, known, self.symbols)
+        key = jax.random.key(key) if isinstance(key, int) else key
+        values = [jnp.asarray(value) if array.dtype != "key" else value
+                  for value, array in zip(arguments, self.diagram.dom.inside)]
+        floats = [v.dtype for v in (*values, *jax.tree.leaves(params))
+                  if jnp.issubdtype(v.dtype, jnp.floating)]
+        dtype = jnp.result_type(*floats) if floats else jnp.zeros(()).dtype
+        made = Run(self.interpretation, known, State(params, params, key, dtype))(self.program, values)
+        made = [jnp.asarray(value) if not hasattr(value, "dtype") else value for value in made]
+        return made[0] if len(made) == 1 else tuple(made)
+
+
+def compile_diagram(diagram: Diagram, interpretation: Interpretation = JAX, **sizes: int) -> Compiled:
+    """The JAX function of a diagram.
+
+    Type:      run(*inputs), or run(params, *inputs) if it has parameters, with key= if it
+               draws keys by place; returns one array, or a tuple
+    Parameters:
+        interpretation: The table of rules, ``ncd.jax`` or ``ncd.jax | {MyOperation: rule}``.
+        sizes: Numbers for symbols that the inputs do not fix.
+    Raises:    RuleError: An operation without a rule.
+
+    >>> from ncd.build.generators import elementwise
+    >>> float(compile_diagram(elementwise("relu"))(jnp.float32(-2.0)))
+    0.0
+    """
+    diagram = getattr(diagram, "diagram", diagram)
+    return Compiled(diagram, interpretation, sizes)

@@ -1,0 +1,102 @@
+"""The parameters and keys of a diagram: which places it has and what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ncd.core.array import Array
+from ncd.core.category import Diagram
+from ncd.errors import InputError, SizeError
+from ncd.interpret.interpretation import Interpretation, Run
+from ncd.ops.control import Broadcast, Scan
+from ncd.ops.source import Initialiser, Key, Parameter
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One parameter: where it lives, its type (stacked axes in front), how it begins."""
+
+    path: Path
+    array: Array
+    init: Initialiser
+
+
+def _visit(run: Run, op, *inputs):
+    return (None,) * len(op.cod)
+
+
+class _Places(Interpretation):
+    """Opens every defined operation and visits every primitive, a user's own too."""
+
+    def rule(self, op):
+        return _visit if op.primitive else None
+
+
+OPENED = _Places("places", {})
+
+
+def places(diagram: Diagram) -> tuple[dict[Path, Slot], dict[Path, Key]]:
+    """The parameters and the keys drawn by place, in canonical order.
+
+    Raises:
+        SizeError: Parameters tied by one name have two types.
+    """
+    parameters: dict[Path, Slot] = {}
+    keys: dict[Path, Key] = {}
+    for path, op, axes in _walk(diagram):
+        if isinstance(op, Key):
+            keys[path] = op
+            continue
+        slot = Slot(path, op.array.with_axes((*axes, *op.array.axes)), op.init)
+        old = parameters.setdefault(path, slot)
+        if old.array != slot.array:
+            raise SizeError(f"the tied parameter {'/'.join(path)} has two types",
+                            have=f"`{old.array}` and `{slot.array}`")
+    return parameters, keys
+
+
+def _walk(diagram: Diagram) -> Iterator[tuple[Path, Any, tuple]]:
+    stack = [(diagram, (), ())]
+    while stack:
+        current, prefix, axes = stack.pop()
+        for step in OPENED.program(current).steps:
+            op = step.op.op if isinstance(step.op, Broadcast) else step.op
+            everywhere = step.path[:1] == ("/",)
+            path = step.path[1:] if everywhere else (*prefix, *step.path)
+            if isinstance(op, (Parameter, Key)):
+                yield path, op, () if everywhere else axes
+            elif isinstance(op, Scan) and op.place is not None:
+                stacked = axes if op.share else (*axes, op.axis)
+                stack.append((op.body, path, stacked))
+
+
+def find(tree: Any, path: Path) -> Any:
+    """What stands at a path of nested dictionaries.
+
+    Raises:
+        InputError: Nothing stands there; what does is listed.
+    """
+    for depth, name in enumerate(path):
+        try:
+            tree = tree[name]
+        except (KeyError, TypeError, IndexError):
+            raise InputError(f"no parameter at {'/'.join(path)}",
+                             have=", ".join(map(str, tree)) if isinstance(tree, dict) else type(tree).__name__,
+                             want=f"{name} inside {'/'.join(path[:depth]) or 'the parameters'}",
+                             mend="make them with diagram.init(key, ...)") from None
+    return tree
+
+
+def build(values: dict[Path, Any]) -> dict:
+    """Nested dictionaries from paths."""
+    tree: dict = {}
+    for path, value in values.items():
+        inner = tree
+        for name in path[:-1]:
+            inner = inner.setdefault(name, {})
+        inner[path[-1]] = value
+    return tree

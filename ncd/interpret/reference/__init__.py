@@ -1,0 +1,62 @@
+"""The oracle: NumPy in float64, plain loops where that is clearest. Not a product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from ncd.core.category import Diagram
+from ncd.interpret.interpretation import Interpretation
+from ncd.interpret.parameter import places
+from ncd.interpret.reference.rules import RULES, State
+from ncd.interpret.sizes import read_sizes
+
+REFERENCE = Interpretation("reference", RULES)
+
+
+def run(diagram: Diagram, *inputs, params: Any = None, key: int | None = None,
+        interpretation: Interpretation = REFERENCE, **sizes: int):
+    """Run a diagram in NumPy float64.
+
+    Type:      the diagram's; one array for one output, else a tuple
+    Parameters:
+        inputs: Arrays or nested lists; floats are made float64. A random key is a uint64 seed.
+        params: Nested dictionaries by place, as ``diagram.init`` makes them.
+        key: The seed of the keys drawn by place.
+        sizes: Numbers for symbols that the inputs do not fix.
+    Raises:    InputError: Wrong inputs, all of them listed. SizeError: An unfixed size.
+               RuleError: An operation without a rule.
+
+    >>> from ncd.build.generators import reduce
+    >>> float(run(reduce("sum", "x"), [1.0, 2.0, 3.5]))
+    6.5
+    """
+    diagram = getattr(diagram, "diagram", diagram)
+    dom = diagram.dom.inside
+    values = [_value(value, array.dtype) for value, array in zip(inputs, dom)] if \
+        len(inputs) == len(dom) else inputs
+    params = _float64(params)
+    slots, _ = places(diagram)
+    known = read_sizes(diagram, values, slots, params, sizes)
+    found = interpretation(diagram, *values, sizes=known, state=State(params, params, key))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _value(value, dtype: str):
+    """A value as an array; floats, and lists of integers where floats are wanted, as float64."""
+    if dtype == "key":
+        return numpy.asarray(value, numpy.uint64)
+    array = numpy.asarray(value)
+    plain = not hasattr(value, "dtype") and array.dtype.kind in "iu"
+    floating = array.dtype.kind == "f" or "float" in str(array.dtype)
+    return array.astype(numpy.float64) if floating or (dtype == "float" and plain) else array
+
+
+def _float64(tree: Any):
+    if isinstance(tree, dict):
+        return {name: _float64(item) for name, item in tree.items()}
+    return None if tree is None else _value(tree, "float")
+
+
+__all__ = ["REFERENCE", "run"]

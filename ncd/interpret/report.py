@@ -1,0 +1,160 @@
+"""What the command line prints and writes: listings, tables of costs, files.
+
+A table is 80 columns wide: a formula that is longer goes on below itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ncd.core.array import Array
+from ncd.core.category import Diagram
+from ncd.core.check import diagrams_in
+from ncd.core.op import Operation
+from ncd.core.size import Size
+from ncd.core.text import listing
+from ncd.errors import OutputError
+
+WIDTH = 80
+SHORT = {"transcendentals": "transcend."}
+Priced = dict[str, dict[str, Any]]
+
+
+def hung(left: str, text: str) -> list[str]:
+    """A text to the right of another, in as many lines as it needs."""
+    pieces = textwrap.wrap(text, max(24, WIDTH - len(left)), break_on_hyphens=False) or [""]
+    return [(left + pieces[0]).rstrip(), *(" " * len(left) + piece for piece in pieces[1:])]
+
+
+def head(title: str, diagram: Diagram) -> str:
+    """A diagram's title and type."""
+    return "\n".join(hung(f"{title} : " if len(title) < 40 else "", str(diagram)))
+
+
+def sizes(given: Mapping[str, int], none: str = "none") -> str:
+    return ", ".join(f"{name} = {number}" for name, number in given.items()) or none
+
+
+# -- a diagram -------------------------------------------------------------------------
+def described(diagram: Diagram, title: str, depth: int = 0) -> str:
+    """The type, the size symbols and the listing; what is inside operations, ``depth`` levels down."""
+    symbols = ", ".join(sorted(diagram.symbols)) or "none"
+    lines = [head(title, diagram), *hung("sizes    ", symbols), "", listing(diagram)]
+    seen: dict[Operation, None] = {}
+    level = [diagram]
+    for _ in range(depth):
+        below = []
+        for outer in level:
+            for op in outer.graph.ops:
+                inner = [op.expansion] if op.expansion is not None else list(diagrams_in(op))
+                if not inner or op in seen:
+                    continue
+                seen[op] = None
+                for body in inner:
+                    lines += ["", f"{op.name} : {body}", textwrap.indent(listing(body), "  ")]
+                below += inner
+        level = below
+    return "\n".join(lines)
+
+
+def write(diagram: Diagram, path: Path, title: str, depth: int = 0) -> None:
+    """Write by the suffix; what stood there before is replaced whole or not at all."""
+    if path.suffix.lower() not in (".txt", ".json"):
+        diagram.draw(path, depth=depth)
+        return
+    text = diagram.to_json() if path.suffix.lower() == ".json" else described(diagram, title, depth) + "\n"
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False,
+                                         prefix=f".{path.name}.") as file:
+            temporary = file.name
+            file.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise OutputError(f"cannot write `{path}`: {error.strerror}") from None
+
+
+# -- costs -----------------------------------------------------------------------------
+def priced(measures: Mapping[str, Size], given: Mapping[str, int]) -> Priced:
+    """{measure: {"formula", "value"}}; the value is None where a size is not given."""
+    return {name: {"formula": str(size), "value": size.evaluate(given) if size.symbols <= set(given) else None}
+            for name, size in measures.items()}
+
+
+def _shown(value: int | float | None) -> str:
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+
+
+def cost_table(row: Priced, units: Mapping[str, str], numbers: bool) -> str:
+    """A line for each measure: its unit, its number if sizes are given, its formula."""
+    cells = {name: _shown(item["value"]) for name, item in row.items()}
+    widest = max(map(len, cells.values()))
+    lines = []
+    for name, item in row.items():
+        left = f"{name:<15}  {units[name]:<8}  " + (f"{cells[name]:>{widest}}  " if numbers else "")
+        lines += hung(left, item["formula"])
+    return "\n".join(lines)
+
+
+def by_operation(rows: list[tuple[str, str, Priced]], numbers: bool) -> str:
+    """The cost of each operation; those of one name and cost stand together, with their count."""
+    groups: dict[tuple, tuple[Priced, int]] = {}
+    for name, place, row in rows:
+        title = f"{name} [{place}]" if place and place not in name else name
+        key = (title, *(item["formula"] for item in row.values()))
+        groups[key] = (row, groups.get(key, (row, 0))[1] + 1)
+    lines = []
+    for (name, *_), (row, count) in groups.items():
+        if numbers and not lines:
+            lines.append(f"{'operation':<24}" + "".join(f"{SHORT.get(m, m):>14}" for m in row))
+        name += f" ×{count}" if count > 1 else ""
+        if numbers:
+            cells = "".join(f"{_shown(item['value']):>14}" for item in row.values())
+            lines += [*hung("", name), " " * 24 + cells] if len(name) > 23 else [f"{name:<24}{cells}"]
+            continue
+        lines += hung("", name)
+        for measure, item in row.items():
+            if item["formula"] != "0":
+                lines += hung(f"  {measure:<15}  ", item["formula"])
+    return "\n".join(lines) or "no operations"
+
+
+# -- runs ------------------------------------------------------------------------------
+def output(array: Array, made: Mapping[str, Any]) -> str:
+    """An output of a run: its type with numbers, and where its entries lie."""
+    shape = " ".join(f"{label}={n}" for label, n in zip(array.labels, made["shape"])) or "()"
+    lines = [f"output   {shape} : {made['dtype']}"]
+    if "mean" in made:
+        entries = [f"{name} {made[name]:.6g}" for name in ("mean", "std", "min", "max")]
+        lines += hung("         ", "  ".join(entries))
+    if made.get("not_finite"):
+        lines.append(f"         {made['not_finite']} entries are not finite")
+    return "\n".join(lines)
+
+
+def verdict(data: Mapping[str, Any]) -> str:
+    """What a check found, line by line."""
+    lines = [data["title"], f"types    {data['types']}"]
+    if "sizes" in data:
+        lines += hung("sizes    ", sizes(data["sizes"]))
+        lines += [f"shapes   {problem}" for problem in data["problems"]]
+        if data["compared"] and not data["problems"]:
+            lines += hung("values   ", f"the largest error of JAX against the float64 reference is "
+                          f"{data['max_absolute_error']:.3g}, relative {data['max_relative_error']:.3g}, "
+                          f"allowed {data['tolerance']:.3g}")
+        else:
+            lines.append("values   not compared" + ("" if data["compared"] else
+                         ": random numbers are drawn, and JAX and the reference draw others"))
+    return "\n".join([*lines, "ok" if data["ok"] else "WRONG"])

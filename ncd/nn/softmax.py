@@ -1,0 +1,167 @@
+"""Softmax and its relatives: the exponential family over named axes, in the stable form.
+
+The largest entry is subtracted first, so that no exponential overflows. Entries of −∞ (masked)
+have probability 0. Where every entry is −∞ there is no distribution and the result is NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ncd.build.generators import gather
+from ncd.build.notation import one_axis
+from ncd.build.trace import Wire, pointwise, trace
+from ncd.core.array import Array
+from ncd.core.axis import Label
+from ncd.core.category import Diagram
+from ncd.nn.defined import OnOneArray, some_axes
+from ncd.ops import scalar
+from ncd.ops.control import Block
+from ncd.ops.monoid import MAX, SUM, Monoid
+from ncd.ops.pointwise import Reduce, Stop
+
+
+def fold(monoid: Monoid, x: Wire, labels: tuple[Label, ...]) -> Wire:
+    return Reduce(monoid, x.type, labels)(x)
+
+
+def _largest(x: Wire, labels: tuple[Label, ...]) -> Wire:
+    """The largest entry; the result does not depend on it, so its derivative is stopped."""
+    peak = fold(MAX, x, labels)
+    return Stop(peak.type)(peak)
+
+
+@dataclass(frozen=True)
+class _OverAxes(OnOneArray):
+    labels: tuple[Label, ...]
+
+    @property
+    def own(self):
+        return frozenset(self.labels)
+
+    @property
+    def name(self) -> str:
+        return f"{self.mark}[{' '.join(self.labels)}]"
+
+
+@dataclass(frozen=True)
+class Softmax(_OverAxes):
+    """The distribution with given logits; its mark is the open triangle.
+
+    Type:      array -> array
+    Equation:  y_i = exp(x_i − max x) / Σ_j exp(x_j − max x)
+    """
+
+    mark = "softmax"
+
+    def definition(self):
+        def body(x):
+            e = pointwise(scalar.EXP, x - _largest(x, self.labels))
+            return e / fold(SUM, e, self.labels)
+        return trace(body, self.dom)
+
+
+@dataclass(frozen=True)
+class LogSoftmax(_OverAxes):
+    """The logarithm of softmax.
+
+    Type:      array -> array
+    Equation:  y_i = x_i − max x − log Σ_j exp(x_j − max x)
+    """
+
+    mark = "log_softmax"
+
+    def definition(self):
+        def body(x):
+            shifted = x - _largest(x, self.labels)
+            total = fold(SUM, pointwise(scalar.EXP, shifted), self.labels)
+            return shifted - pointwise(scalar.LOG, total)
+        return trace(body, self.dom)
+
+
+@dataclass(frozen=True)
+class LogSumExp(_OverAxes):
+    """The smooth maximum: log Σ exp.
+
+    Type:      array -> array without the labels
+    Equation:  y = max x + log Σ_j exp(x_j − max x)
+    """
+
+    mark = "logsumexp"
+
+    @property
+    def cod(self):
+        return (self.array.with_axes(self.array.without(*self.labels)),)
+
+    def definition(self):
+        def body(x):
+            peak = _largest(x, self.labels)
+            total = fold(SUM, pointwise(scalar.EXP, x - peak), self.labels)
+            return peak + pointwise(scalar.LOG, total)
+        return trace(body, self.dom)
+
+
+def _made(kind, text: str) -> Diagram:
+    array = Array(some_axes(text, kind.mark))
+    return kind(array, array.labels).diagram
+
+
+def softmax(axes: str) -> Diagram:
+    """Softmax over one axis, or over several at once: ``softmax("x")``, ``softmax("x y")``.
+
+    Type:      x -> x
+    Equation:  y_i = exp(x_i − max x) / Σ_j exp(x_j − max x)
+    Entries of −∞ give 0; where every entry is −∞ the result is NaN.
+    Flags:     deterministic, not linear, not elementwise
+    Raises:    NotationError without an axis; AxisError for an axis that is absent or twice.
+    Source:    Bridle 1990; Neural Circuit Diagrams draws the open triangle.
+
+    >>> print(softmax("x").on("b x y=3"))
+    b x y=3 -> b x y=3
+    """
+    return _made(Softmax, axes)
+
+
+def log_softmax(axes: str) -> Diagram:
+    """The logarithm of softmax, without the loss of precision of log after softmax.
+
+    Type:      x -> x
+    Equation:  y_i = x_i − log Σ_j exp(x_j)
+    Raises:    NotationError without an axis; AxisError for an axis that is absent or twice.
+
+    >>> print(log_softmax("x"))
+    x -> x
+    """
+    return _made(LogSoftmax, axes)
+
+
+def logsumexp(axes: str) -> Diagram:
+    """The logarithm of a sum of exponentials.
+
+    Type:      x -> ()
+    Equation:  y = log Σ_j exp(x_j), the largest entry taken out first
+    Raises:    NotationError without an axis; AxisError for an axis that is absent or twice.
+
+    >>> print(logsumexp("x").on("b x"))
+    b x -> b
+    """
+    return _made(LogSumExp, axes)
+
+
+def cross_entropy(classes: str) -> Diagram:
+    """Minus the log-probability of the labelled class, from logits: ``cross_entropy("c")``.
+
+    Type:      c, () : index(c) -> ()
+    Equation:  y = log Σ_j exp(logits_j) − logits[label]
+    One loss for each example; ``>> mean("b")`` averages over the axis b.
+    Raises:    NotationError unless one axis is named.
+
+    >>> print(cross_entropy("c").on("b c, b : index(c)"))
+    b c, b : index(c) -> b
+    """
+    axis = one_axis(classes)
+
+    def body(logits, label):
+        return logsumexp(axis.label)(logits) - gather(axis.label)(logits, label)
+    made = trace(body, (Array((axis,)), Array((), "int", axis.size)))
+    return Block("cross_entropy", made).diagram

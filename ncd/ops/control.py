@@ -1,0 +1,265 @@
+"""Operations that hold a diagram or stand for a function: block, scan, broadcast, opaque."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ncd.core.array import Array
+from ncd.core.axis import Axis, Label
+from ncd.core.category import Diagram
+from ncd.core.op import Operation
+from ncd.core.size import Size
+from ncd.errors import ArityError, AxisError
+
+
+def is_placed(diagram: Diagram) -> bool:
+    return any(op.place is not None for op in diagram.graph.ops)
+
+
+@dataclass(frozen=True)
+class Block(Operation):
+    """A named diagram as one box: interpreted once and shared wherever it stands.
+
+    Type:      that of its body
+    Its place, if the body has parameters or keys, is its title.
+    """
+
+    title: str
+    body: Diagram
+    tied: bool = False
+    source: str = field(default="", compare=False)
+
+    @property
+    def dom(self):
+        return self.body.dom.inside
+
+    @property
+    def cod(self):
+        return self.body.cod.inside
+
+    @cached_property
+    def place(self):
+        return self.title if is_placed(self.body) else None
+
+    @cached_property
+    def deterministic(self):
+        return all(op.deterministic for op in self.body.graph.ops)
+
+    @cached_property
+    def elementwise(self):
+        return all(op.elementwise for op in self.body.graph.ops)
+
+    @property
+    def name(self) -> str:
+        return self.title
+
+    def definition(self):
+        return self.body
+
+    def extend(self, arrays):
+        return Block(self.title, Diagram.align(self.body, arrays), self.tied, self.source)
+
+
+@dataclass(frozen=True)
+class Scan(Operation):
+    """Run a diagram a number of times, the outputs of a step the states of the next.
+
+    Type:      states, sequences[axis], constants -> states, outputs[axis]
+    Equation:  (s_{i+1}, y_i) = body(s_i, x_i, c),  i = 0 … length−1 (from the end if reversed)
+    The body has the type: states, steps of the sequences, constants -> states, outputs.
+    Parameters inside are stacked, one for each step, unless they are shared; keys always
+    differ from step to step.
+    """
+
+    body: Diagram
+    axis: Axis
+    states: int
+    arrays: tuple[Array, ...]
+    reverse: bool = False
+    share: bool = False
+    title: str = "scan"
+    tied: bool = False
+    lifted: tuple[Label, ...] = ()
+
+    primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        dom, cod = self.body.dom.inside, self.body.cod.inside
+        have = dom[:self.states]
+        if len(cod) < self.states or cod[:self.states] != have:
+            raise AxisError("a scan's body returns its states with the types they came with",
+                            have=", ".join(map(str, cod[:self.states])) or "nothing",
+                            want=", ".join(map(str, have)))
+        if len(self.arrays) != len(dom):
+            raise ArityError("a scan takes what its body takes",
+                             have=str(len(self.arrays)), want=str(len(dom)))
+        for outer, inner in zip(self.arrays, dom):
+            if outer != inner and not (self.axis in outer.axes
+                                       and outer.without(self.axis.label) == inner.axes):
+                raise AxisError("a scan's input is neither its body's nor a sequence of it",
+                                have=str(outer), want=f"`{inner}` with or without {self.axis}")
+
+    @property
+    def dom(self):
+        return self.arrays
+
+    @cached_property
+    def sequences(self) -> tuple[int, ...]:
+        """The positions of the inputs that are read one step at a time."""
+        return tuple(i for i, (outer, inner) in enumerate(zip(self.arrays, self.body.dom.inside))
+                     if outer != inner)
+
+    @cached_property
+    def cod(self):
+        steps = self.body.cod.inside
+        return (*steps[:self.states], *(self.stacked(array) for array in steps[self.states:]))
+
+    def stacked(self, array: Array) -> Array:
+        """The array of all steps: the scanned axis after the lifted ones, before the rest."""
+        count = 0
+        while count < len(array.axes) and array.axes[count].label in self.lifted:
+            count += 1
+        return array.with_axes((*array.axes[:count], self.axis, *array.axes[count:]))
+
+    @property
+    def length(self) -> Size:
+        return self.axis.size
+
+    @cached_property
+    def place(self):
+        return self.title if is_placed(self.body) else None
+
+    @cached_property
+    def deterministic(self):
+        return all(op.deterministic for op in self.body.graph.ops)
+
+    @property
+    def name(self) -> str:
+        return f"{self.title}[{self.axis}]"
+
+    def extend(self, arrays):
+        """Lift the body; states take every lifted axis, by repetition where they lack it."""
+        from ncd.core.op import lifted_axes
+        extra = lifted_axes(self.arrays, arrays)
+        if not extra:
+            return None
+        wanted = [Array((*extra, *a.without(*(e.label for e in extra))), a.dtype, a.bound)
+                  if i < self.states else a for i, a in enumerate(arrays)]
+        inner = tuple(a.with_axes(a.without(self.axis.label)) if i in self.sequences else a
+                      for i, a in enumerate(wanted))
+        body = Diagram.align(self.body, inner)
+        body = _with_outputs(body, inner[:self.states])
+        lifted = (*(axis.label for axis in extra), *self.lifted)
+        scan = Scan(body, self.axis, self.states, tuple(wanted), self.reverse, self.share,
+                    self.title, self.tied, lifted)
+        return Diagram.arrange(arrays, wanted) >> scan.diagram
+
+
+def _with_outputs(body: Diagram, states: tuple[Array, ...]) -> Diagram:
+    """The body with its state outputs transposed and repeated to given types."""
+    have = list(body.cod.inside)
+    want = [*states, *have[len(states):]]
+    return body if have == want else body >> Diagram.arrange(have, want)
+
+
+@dataclass(frozen=True)
+class Broadcast(Operation):
+    """An operation lifted to inputs with more axes: the general form of broadcasting.
+
+    Type:      arrays -> the operation's results with the lifted axes placed
+    Equation:  out[p] = op(arrays_i[p restricted to the axes that input i has])
+    """
+
+    op: Operation
+    arrays: tuple[Array, ...]
+
+    @property
+    def dom(self):
+        return self.arrays
+
+    @cached_property
+    def cod(self):
+        return tuple(self.op.lifted_result(self.arrays, array) for array in self.op.cod)
+
+    @property
+    def primitive(self):
+        return self.op.expansion is None
+
+    @property
+    def place(self):
+        return self.op.place
+
+    @property
+    def tied(self):
+        return self.op.tied
+
+    @property
+    def deterministic(self):
+        return self.op.deterministic
+
+    @property
+    def elementwise(self):
+        return self.op.elementwise
+
+    @property
+    def linear(self):
+        return self.op.linear
+
+    @property
+    def multilinear(self):
+        return self.op.multilinear
+
+    @property
+    def own(self):
+        return self.op.own
+
+    @property
+    def name(self) -> str:
+        return self.op.name
+
+    def definition(self):
+        body = self.op.expansion
+        if body is None:
+            return None
+        made = Diagram.align(body, self.arrays)
+        return made if made.cod.inside == self.cod else made >> Diagram.arrange(made.cod.inside, self.cod)
+
+    def extend(self, arrays):
+        return Broadcast(self.op, arrays)
+
+
+@dataclass(frozen=True)
+class Opaque(Operation):
+    """A function of your own, known by its name: each interpretation is told about it or refuses.
+
+    Type:      inputs -> outputs
+    Flags:     as given; deterministic unless said otherwise
+    """
+
+    title: str
+    inputs: tuple[Array, ...]
+    outputs: tuple[Array, ...]
+    deterministic: bool = True
+    linear: tuple[int, ...] = ()
+
+    primitive = True
+
+    @property
+    def dom(self):
+        return self.inputs
+
+    @property
+    def cod(self):
+        return self.outputs
+
+    @property
+    def place(self):
+        return None if self.deterministic else self.title
+
+    @property
+    def name(self) -> str:
+        return self.title
+
+

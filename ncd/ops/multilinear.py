@@ -1,0 +1,323 @@
+"""Multilinear primitives: einsum (a cospan of axes), reindexing, views and concatenation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from ncd.core.array import Array
+from ncd.core.axis import Axis, Label
+from ncd.core.op import Operation, lifted_axes
+from ncd.core.size import ONE, ZERO, Size, as_size
+from ncd.errors import AxisError, SizeError
+from ncd.ops.monoid import SUM_PRODUCT, Semiring
+
+
+def union_axes(arrays: tuple[Array, ...]) -> tuple[Axis, ...]:
+    """The axes of several arrays: the order of one that has them all, else of appearance.
+
+    Raises:
+        SizeError: One label with two sizes.
+    """
+    found: dict[str, Axis] = {}
+    for array in arrays:
+        for axis in array.axes:
+            have = found.setdefault(axis.label, axis)
+            if have.size != axis.size:
+                raise SizeError(f"the axis {axis.label} has two sizes",
+                                have=f"{have.size} and {axis.size}",
+                                types=", ".join(f"`{item}`" for item in arrays),
+                                mend=f"bind one to the other, or rename one {axis.label}")
+    for array in arrays:
+        if len(array.axes) == len(found):
+            return array.axes
+    return tuple(found.values())
+
+
+@dataclass(frozen=True)
+class Einsum(Operation):
+    """A product of arrays summed over letters: a cospan of axes over a semiring.
+
+    Type:      arrays -> out; each axis has a letter, equal letters have equal sizes
+    Equation:  out[o] = Σ over letters not in o of Π_i arrays_i[letters_i]
+    Letters repeated inside one array take its diagonal; an output letter repeated puts the
+    result on a diagonal; an output letter that no input has repeats the result along it.
+    Flags:     deterministic, linear in each input (sum-product)
+    """
+
+    arrays: tuple[Array, ...]
+    letters: tuple[tuple[int, ...], ...]
+    out: Array
+    out_letters: tuple[int, ...]
+    semiring: Semiring = SUM_PRODUCT
+
+    primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        # Letters are numbered by first appearance, so that equal einsums are equal records.
+        order: dict[int, int] = {}
+        for letters in (*self.letters, self.out_letters):
+            for letter in letters:
+                order.setdefault(letter, len(order))
+        object.__setattr__(self, "letters", tuple(tuple(order[x] for x in ls) for ls in self.letters))
+        object.__setattr__(self, "out_letters", tuple(order[x] for x in self.out_letters))
+        sizes: dict[int, Axis] = {}
+        for array, letters in zip((*self.arrays, self.out), (*self.letters, self.out_letters)):
+            if len(array.axes) != len(letters):
+                raise AxisError("einsum wants one letter for each axis", have=str(letters), want=str(array))
+            for axis, letter in zip(array.axes, letters):
+                other = sizes.setdefault(letter, axis)
+                if other.size != axis.size:
+                    raise SizeError("one letter of an einsum has two sizes",
+                                    have=f"{other.label} = {other.size} and {axis.label} = {axis.size}",
+                                    types=", ".join(f"`{item}`" for item in self.arrays))
+
+    @property
+    def dom(self):
+        return self.arrays
+
+    @cached_property
+    def cod(self):
+        return (self.out,)
+
+    @property
+    def multilinear(self):
+        return self.semiring == SUM_PRODUCT
+
+    @property
+    def linear(self):
+        return tuple(range(len(self.arrays))) if self.multilinear else ()
+
+    @cached_property
+    def sizes(self) -> dict[int, Size]:
+        """The size of each letter."""
+        return {letter: axis.size
+                for array, letters in zip((*self.arrays, self.out), (*self.letters, self.out_letters))
+                for axis, letter in zip(array.axes, letters)}
+
+    @property
+    def name(self) -> str:
+        names: dict[int, str] = {}
+        for array, letters in zip((*self.arrays, self.out), (*self.letters, self.out_letters)):
+            for label, letter in zip(array.labels, letters):
+                names.setdefault(letter, label)
+        def side(letters):
+            return " ".join(names[letter] for letter in letters) or "()"
+        text = ", ".join(map(side, self.letters)) + " -> " + side(self.out_letters)
+        return f"einsum[{text}]" if self.semiring == SUM_PRODUCT else f"{self.semiring.name}[{text}]"
+
+    def extend(self, arrays):
+        fresh = max((n for ls in (*self.letters, self.out_letters) for n in ls), default=-1) + 1
+        new = {axis.label: fresh + n for n, axis in enumerate(lifted_axes(self.arrays, arrays))}
+        letters = []
+        for old, old_letters, array in zip(self.arrays, self.letters, arrays):
+            known = dict(zip(old.labels, old_letters))
+            letters.append(tuple(known[a.label] if a.label in known else new[a.label] for a in array.axes))
+        out = self.lifted_result(arrays, self.out)
+        known = dict(zip(self.out.labels, self.out_letters)) | new
+        return Einsum(arrays, tuple(letters), out, tuple(known[label] for label in out.labels), self.semiring)
+
+
+class Row(NamedTuple):
+    """One input index as an affine function of output indices: (offset + Σ c·p) / divisor."""
+
+    offset: Size
+    terms: tuple[tuple[Label, Size], ...]
+    divisor: Size = ONE
+
+
+def affine(offset=0, terms=(), divisor=1) -> Row:
+    """A row of a reindexing from plain numbers and labels.
+
+    >>> affine(-1, {"i": 2, "j": 1}).offset
+    Size('-1')
+    """
+    items = terms.items() if hasattr(terms, "items") else terms
+    return Row(as_size(offset), tuple((Label(label), as_size(c)) for label, c in items), as_size(divisor))
+
+
+@dataclass(frozen=True)
+class Reindex(Operation):
+    """Read an array at affine functions of the output's indices.
+
+    Type:      array -> axes
+    Equation:  out[p] = array[j(p)],  j = (v + Λ p) / d for each input axis; where an index is
+               out of range or not whole the result is ``fill``
+    Repeat, transpose, diagonal, slice, stride, dilation, window, flip, padding and
+    zero-insertion are all of this form.
+    Flags:     deterministic, linear if the fill is 0 or nothing is out of range (fill None)
+    Raises:    AxisError for a row that names an axis that the result does not have.
+    """
+
+    array: Array
+    axes: tuple[Axis, ...]
+    rows: tuple[Row, ...]
+    fill: float | None = None
+
+    primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        labels = {axis.label for axis in self.axes}
+        if len(self.rows) != len(self.array.axes):
+            raise AxisError("a reindexing has one row for each input axis",
+                            have=str(len(self.rows)), want=str(self.array))
+        for row in self.rows:
+            for label, _ in row.terms:
+                if label not in labels:
+                    raise AxisError(f"a reindexing reads the index {label}, which its result lacks",
+                                    have=" ".join(map(str, self.axes)), want=label)
+
+    @property
+    def dom(self):
+        return (self.array,)
+
+    @cached_property
+    def cod(self):
+        return (self.array.with_axes(self.axes),)
+
+    @property
+    def linear(self):
+        return (0,) if self.fill in (None, 0) else ()
+
+    @property
+    def is_permutation(self) -> bool:
+        """Whether each input axis is read at one output index of its own, as it is."""
+        return self.fill is None and len(self.axes) == len(self.rows) and self.is_broadcast
+
+    @property
+    def is_renaming(self) -> bool:
+        """Whether only labels change: the same memory under other names."""
+        return self.is_permutation and [row.terms[0][0] for row in self.rows] == [a.label for a in self.axes]
+
+    @property
+    def is_broadcast(self) -> bool:
+        """Whether it only permutes axes and repeats along new ones."""
+        read = [row.terms[0][0] for row in self.rows if row.offset == ZERO and row.divisor == ONE
+                and len(row.terms) == 1 and row.terms[0][1] == ONE]
+        if len(read) != len(self.rows) or len(set(read)) != len(read):
+            return False
+        sizes = {axis.label: axis.size for axis in self.axes}
+        return all(sizes[label] == axis.size for label, axis in zip(read, self.array.axes))
+
+    @property
+    def name(self) -> str:
+        def term(label, c):
+            return str(label) if c == ONE else f"-{label}" if c == -ONE else f"{c}*{label}"
+        def read(row):
+            text = "+".join(term(*item) for item in row.terms)
+            if row.offset != ZERO or not text:
+                text += f"{'+' if text and not str(row.offset).startswith('-') else ''}{row.offset}"
+            return text.replace("+-", "-") + (f"/{row.divisor}" if row.divisor != ONE else "")
+        if self.is_broadcast:
+            new = [str(a) for a in self.axes if a.label not in {r.terms[0][0] for r in self.rows}]
+            if new:
+                return f"repeat[{' '.join(new)}]"
+            moved = {r.terms[0][0]: a.label for r, a in zip(self.rows, self.array.axes)}
+            names = [f"{moved[a.label]}→{a.label}" if moved[a.label] != a.label else str(a.label)
+                     for a in self.axes]
+            return f"transpose[{' '.join(names)}]"
+        pieces = [f"{axis.label}:{read(row)}" for axis, row in zip(self.array.axes, self.rows)
+                  if read(row) != axis.label]
+        return f"reindex[{' '.join(pieces)}]"
+
+    def extend(self, arrays):
+        (array,) = arrays
+        known = dict(zip(self.array.labels, self.rows))
+        rows = tuple(known.get(axis.label) or affine(0, {axis.label: 1}) for axis in array.axes)
+        axes = self.lifted_result(arrays, self.array.with_axes(self.axes)).axes
+        return Reindex(array, axes, rows, self.fill)
+
+
+@dataclass(frozen=True)
+class View(Operation):
+    """Replace some axes by others of the same product, in row-major order: merge and split.
+
+    Type:      array[labels] -> array[axes], the product of the sizes kept
+    Equation:  out[flat] = array[flat], flat the row-major index over the axes named
+    Flags:     deterministic, linear
+    Raises:    SizeError if the products differ.
+    """
+
+    array: Array
+    labels: tuple[Label, ...]
+    axes: tuple[Axis, ...]
+
+    primitive = True
+    linear = (0,)
+
+    def __post_init__(self):
+        super().__post_init__()
+        before, after = ONE, ONE
+        for label in self.labels:
+            before = before * self.array.size(label)
+        for axis in self.axes:
+            after = after * axis.size
+        if before != after:
+            raise SizeError("a view keeps the number of entries",
+                            have=f"{' '.join(self.labels)} = {before}",
+                            want=f"{' '.join(map(str, self.axes))} = {after}",
+                            mend=f"bind a size so that {before} = {after}, or declare the axis as "
+                                 f"{self.labels[0] if self.labels else 'x'}={str(after).replace(' ', '')}")
+
+    @property
+    def dom(self):
+        return (self.array,)
+
+    @cached_property
+    def cod(self):
+        return (self.array.with_axes(self.array.replace(self.labels, self.axes)),)
+
+    @property
+    def own(self):
+        return frozenset(self.labels) | {axis.label for axis in self.axes}
+
+    @property
+    def name(self) -> str:
+        return f"view[{' '.join(self.labels) or '1'} -> {' '.join(str(a) for a in self.axes) or '1'}]"
+
+    def extend(self, arrays):
+        return View(arrays[0], self.labels, self.axes)
+
+
+@dataclass(frozen=True)
+class Concat(Operation):
+    """Join arrays end to end along one axis.
+
+    Type:      x=n₁ …, x=n₂ …, … -> x=n₁+n₂+… …
+    Equation:  out[i] = arrays_k[i − n₁ − … − n_{k−1}] for the k that i falls in
+    Flags:     deterministic, jointly linear
+    """
+
+    arrays: tuple[Array, ...]
+    axis: Label
+
+    primitive = True
+
+    @property
+    def dom(self):
+        return self.arrays
+
+    @property
+    def linear(self):
+        return tuple(range(len(self.arrays)))
+
+    @cached_property
+    def cod(self):
+        total = sum((array.size(self.axis) for array in self.arrays), ZERO)
+        joined = Axis(self.axis, total)
+        same = tuple(array.with_axes(array.replace((self.axis,), (joined,))) for array in self.arrays)
+        return (self.arrays[0].with_axes(union_axes(same)),)
+
+    @property
+    def own(self):
+        return frozenset((self.axis,))
+
+    @property
+    def name(self) -> str:
+        return f"concat[{self.axis}]"
+
+    def extend(self, arrays):
+        return Concat(arrays, self.axis)

@@ -1,0 +1,218 @@
+"""Maps of scalar functions, reductions by a monoid, top-k, and the stop of a derivative."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from ncd.core.array import Array
+from ncd.core.axis import Axis, Label
+from ncd.core.op import Operation
+from ncd.core.size import as_size
+from ncd.errors import ArityError, AxisError
+from ncd.ops.monoid import Monoid
+from ncd.ops.multilinear import union_axes
+from ncd.ops.scalar import ScalarFunction
+
+
+def as_constant(value):
+    """A constant argument: an expression in sizes, an infinity, or None for an array."""
+    if value is None or (isinstance(value, float) and math.isinf(value)):
+        return value
+    return as_size(value)
+
+
+@dataclass(frozen=True)
+class Map(Operation):
+    """A scalar function applied to every entry; arrays are matched by label and broadcast.
+
+    Type:      arrays -> the union of their axes
+    Equation:  out[p] = f(arrays_1[p], …, arrays_n[p]), each array read at its own axes
+    The arguments that ``constants`` gives are numbers or expressions in sizes.
+    Flags:     deterministic, elementwise, linear where the function is
+    """
+
+    function: ScalarFunction
+    arrays: tuple[Array, ...]
+    constants: tuple = ()
+
+    primitive = True
+    elementwise = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        constants = tuple(map(as_constant, self.constants)) or (None,) * self.function.arity
+        object.__setattr__(self, "constants", constants)
+        free = sum(c is None for c in constants)
+        if len(constants) != self.function.arity or free != len(self.arrays):
+            raise ArityError(f"`{self.function.name}` takes {self.function.arity} arguments",
+                             have=f"{len(self.arrays)} arrays and "
+                                  f"{sum(c is not None for c in constants)} constants")
+
+    @property
+    def dom(self):
+        return self.arrays
+
+    @cached_property
+    def cod(self):
+        return (Array(union_axes(self.arrays), self.dtype),)
+
+    @property
+    def dtype(self) -> str:
+        if self.function.dtype != "same":
+            return self.function.dtype
+        kinds = [array.dtype for array in self.arrays]
+        if any(isinstance(c, float) or (c is not None and not c.is_integral) for c in self.constants):
+            kinds.append("float")
+        return "float" if "float" in kinds else "int" if "int" in kinds else (kinds or ["float"])[0]
+
+    @cached_property
+    def arguments(self) -> tuple[int, ...]:
+        """The positions of the function's arguments that are arrays."""
+        return tuple(i for i, c in enumerate(self.constants) if c is None)
+
+    @property
+    def linear(self):
+        if self.function.multilinear or len(self.arguments) == self.function.arity:
+            return tuple(n for n, i in enumerate(self.arguments) if i in self.function.linear)
+        constants = [c for i, c in enumerate(self.constants)
+                     if c is not None and i in self.function.linear]
+        if any(isinstance(c, float) or c != as_size(0) for c in constants):
+            return ()     # x + 1 is affine, not linear
+        return tuple(n for n, i in enumerate(self.arguments) if i in self.function.linear)
+
+    @property
+    def multilinear(self):
+        return self.function.multilinear
+
+    @property
+    def own(self):
+        return frozenset()
+
+    @property
+    def name(self) -> str:
+        if all(c is None for c in self.constants):
+            return self.function.name
+        shown = [str(c) if c is not None else "·" for c in self.constants]
+        return f"{self.function.name}[{', '.join(shown)}]"
+
+    def extend(self, arrays):
+        return Map(self.function, arrays, self.constants)
+
+
+@dataclass(frozen=True)
+class Reduce(Operation):
+    """Fold axes by a monoid.
+
+    Type:      array -> array without the labels
+    Equation:  out[p] = ⊕ over the labels of array[p, ·]
+    Flags:     deterministic, linear for the sum
+    Raises:    AxisError if an axis is absent.
+    """
+
+    monoid: Monoid
+    array: Array
+    labels: tuple[Label, ...]
+
+    primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        for label in self.labels:
+            self.array.axis(label)
+
+    @property
+    def dom(self):
+        return (self.array,)
+
+    @cached_property
+    def cod(self):
+        return (self.array.with_axes(self.array.without(*self.labels)),)
+
+    @property
+    def linear(self):
+        return (0,) if self.monoid.linear else ()
+
+    @property
+    def own(self):
+        return frozenset(self.labels)
+
+    @property
+    def name(self) -> str:
+        return f"{self.monoid.name}[{' '.join(self.labels)}]"
+
+    def extend(self, arrays):
+        return Reduce(self.monoid, arrays[0], self.labels)
+
+
+@dataclass(frozen=True)
+class TopK(Operation):
+    """The k largest entries along an axis, largest first, and where they stood.
+
+    Type:      array[axis] -> array[out], array[out] : index(axis)
+    Equation:  out₁[j] = array[out₂[j]], out₂ the order of decreasing entries; of equal
+               entries the one that stands first comes first
+    Flags:     deterministic
+    """
+
+    array: Array
+    axis: Label
+    out: Axis
+
+    primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        size, k = self.array.size(self.axis).constant, self.out.size.constant
+        if size is not None and k is not None and k > size:
+            raise AxisError(f"top-k takes {k} of the {size} entries of {self.axis}")
+
+    @property
+    def dom(self):
+        return (self.array,)
+
+    @cached_property
+    def cod(self):
+        axes = self.array.replace((self.axis,), (self.out,))
+        return (self.array.with_axes(axes), Array(axes, "int", self.array.size(self.axis)))
+
+    @property
+    def own(self):
+        return frozenset((self.axis, self.out.label))
+
+    @property
+    def name(self) -> str:
+        return f"topk[{self.axis} -> {self.out}]"
+
+    def extend(self, arrays):
+        return TopK(arrays[0], self.axis, self.out)
+
+
+@dataclass(frozen=True)
+class Stop(Operation):
+    """The identity whose derivative is zero.
+
+    Type:      array -> array
+    Flags:     deterministic, elementwise; linear in value, and its derivative is 0
+    """
+
+    array: Array
+
+    primitive = True
+    elementwise = True
+
+    @property
+    def dom(self):
+        return (self.array,)
+
+    @property
+    def cod(self):
+        return (self.array,)
+
+    @property
+    def own(self):
+        return frozenset()
+
+    def extend(self, arrays):
+        return Stop(arrays[0])

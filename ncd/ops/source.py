@@ -1,0 +1,225 @@
+"""Arrays from nothing: constants, positions, parameters, random keys; and numbers from a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from ncd.core.array import Array
+from ncd.core.axis import Axis
+from ncd.core.op import Operation
+from ncd.core.size import as_size
+from ncd.errors import NcdError
+
+
+def _frozen(value):
+    """Numbers and nested lists as hashable data."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return tuple(_frozen(item) for item in value)
+    return value if isinstance(value, (bool, float)) else as_size(value)
+
+
+def _shape(value) -> tuple[int, ...]:
+    return (len(value), *_shape(value[0])) if isinstance(value, tuple) and value else ()
+
+
+@dataclass(frozen=True)
+class Constant(Operation):
+    """A given number, or a literal array of numbers.
+
+    Type:      -> array
+    Equation:  out = value (a number or an expression in sizes fills the whole array)
+    Flags:     deterministic
+    """
+
+    value: object
+    array: Array
+
+    primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "value", _frozen(self.value))
+        shape = _shape(self.value)
+        if shape and tuple(map(as_size, shape)) != tuple(axis.size for axis in self.array.axes):
+            raise NcdError("a literal array has another shape", have=str(shape), want=str(self.array))
+
+    @property
+    def dom(self):
+        return ()
+
+    @property
+    def cod(self):
+        return (self.array,)
+
+    @property
+    def name(self) -> str:
+        return f"constant[{self.value}]" if not isinstance(self.value, tuple) else "constant"
+
+
+@dataclass(frozen=True)
+class Iota(Operation):
+    """The positions along an axis: 0, 1, 2, …
+
+    Type:      -> axis : index(its size)
+    Equation:  out[i] = i
+    """
+
+    axis: Axis
+
+    primitive = True
+
+    @property
+    def dom(self):
+        return ()
+
+    @cached_property
+    def cod(self):
+        return (Array((self.axis,), "int", self.axis.size),)
+
+    @property
+    def name(self) -> str:
+        return f"iota[{self.axis}]"
+
+
+@dataclass(frozen=True)
+class Initialiser:
+    """How a parameter begins: a distribution and what scales it.
+
+    Parameters:
+        kind: ``"normal"``, ``"uniform"``, ``"zeros"``, ``"ones"``, ``"constant"`` or ``"orthogonal"``.
+        scale: The standard deviation (normal), half the width (uniform) or the value.
+        fan: Labels of the axes that count as inputs; with them the scale is divided by the
+            square root of the product of their sizes.
+
+    >>> Initialiser("normal", 2 ** 0.5, ("m",))         # He et al. 2015
+    Initialiser(kind='normal', scale=1.4142135623730951, fan=('m',))
+    """
+
+    kind: str
+    scale: float = 1.0
+    fan: tuple[str, ...] = ()
+
+    transform_data = True
+
+    def __post_init__(self):
+        object.__setattr__(self, "fan", tuple(map(str, self.fan)))
+
+    def relabel(self, labels: Mapping[str, str]) -> Initialiser:
+        if not any(label in labels for label in self.fan):
+            return self
+        return replace(self, fan=tuple(labels.get(label, label) for label in self.fan))
+
+    def substitute(self, sizes: Mapping) -> Initialiser:
+        return self
+
+
+@dataclass(frozen=True)
+class Parameter(Operation):
+    """A learned array, named by its place in the architecture.
+
+    Type:      -> array
+    Equation:  out = θ[place]
+    A tied parameter has the name it was given: equal names in one scope share the weights.
+    """
+
+    title: str
+    array: Array
+    init: Initialiser = Initialiser("normal", 0.02)
+    tied: bool = False
+
+    primitive = True
+
+    @property
+    def dom(self):
+        return ()
+
+    @property
+    def cod(self):
+        return (self.array,)
+
+    @property
+    def place(self):
+        return self.title
+
+    @property
+    def name(self) -> str:
+        return f"parameter[{self.title}]"
+
+
+@dataclass(frozen=True)
+class Key(Operation):
+    """A random key drawn by its place: each place and each lifted index has its own.
+
+    Type:      -> axes : key
+    Flags:     not deterministic: a diagram that draws a key is never copied past or merged
+    """
+
+    title: str
+    axes: tuple[Axis, ...] = ()
+    tied: bool = False
+
+    primitive = True
+    deterministic = False
+
+    @property
+    def dom(self):
+        return ()
+
+    @cached_property
+    def cod(self):
+        return (Array(self.axes, "key"),)
+
+    @property
+    def place(self):
+        return self.title
+
+    @property
+    def name(self) -> str:
+        return f"key[{self.title}]"
+
+
+@dataclass(frozen=True)
+class Random(Operation):
+    """Random numbers from a key: the same key gives the same numbers.
+
+    Type:      p : key -> p axes
+    Equation:  out[p] ~ distribution, independent for each key and entry;
+               uniform on [0, 1) or standard normal
+    Flags:     deterministic (the key is an input)
+    """
+
+    distribution: str
+    key_array: Array
+    axes: tuple[Axis, ...]
+
+    primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.distribution not in ("uniform", "normal"):
+            raise NcdError(f"no distribution {self.distribution!r}", want="uniform, normal")
+        if self.key_array.dtype != "key":
+            raise NcdError("random numbers are drawn from a key", have=str(self.key_array), want="() : key")
+
+    @property
+    def dom(self):
+        return (self.key_array,)
+
+    @cached_property
+    def cod(self):
+        return (Array((*self.key_array.axes, *self.axes)),)
+
+    @property
+    def own(self):
+        return frozenset(axis.label for axis in self.axes)
+
+    @property
+    def name(self) -> str:
+        return self.distribution
+
+    def extend(self, arrays):
+        return Random(self.distribution, arrays[0], self.axes)

@@ -1,0 +1,237 @@
+"""What MODEL means: a name of the zoo, a name in a file or module of yours, or a JSON file.
+
+Naming is a partial function from texts to morphisms; where it is undefined the error says
+what is near. Only ``file.py:name`` and ``package.module:name`` run code, and that code is
+yours, as when python runs it; a JSON file is data and runs nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import linecache
+import os
+import sys
+import traceback
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ncd.core import serial
+from ncd.core.category import Diagram
+from ncd.core.op import Operation
+from ncd.errors import LoadError
+
+FORMS = ["transformer             a name of the zoo (`ncd zoo` lists them)",
+         "file.py:name            a diagram in a file of yours",
+         "package.module:name     a diagram in a module",
+         "model.json              a diagram saved as JSON"]
+
+
+def load(model: str | os.PathLike, operations: Iterable[type] | Mapping[str, type] = ()) -> Diagram:
+    """The diagram that a text names.
+
+    Parameters:
+        model: A zoo name, ``"file.py:name"``, ``"package.module:name"`` or ``"model.json"``. The
+            name stands for a diagram, an operation, or a function without arguments that
+            returns one.
+        operations: Your own operation classes that a JSON file may name.
+
+    Raises:
+        LoadError: Nothing is called so, or what is called so is not a diagram.
+    """
+    if not isinstance(model, (str, os.PathLike)):
+        raise LoadError(f"a model is named by a text, not by a {type(model).__name__}", want=FORMS)
+    text = os.fspath(model)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise LoadError(f"{text!r} names no model", want=FORMS)
+    where, colon, name = text.rpartition(":")
+    if text.endswith(".json"):
+        return _json(Path(text), operations)
+    if text.endswith(".py"):
+        with _importing_from(Path(text).absolute().parent):
+            found = _diagrams(_run_file(Path(text)))
+        raise LoadError(f"`{text}` is a file; say which of its diagrams", have=", ".join(found) or "none",
+                        mend=f"write {text}:{next(iter(found), 'name')}")
+    if not colon:
+        return _from_zoo(text)
+    if not name.isidentifier():
+        raise LoadError(f"`{name}` is not a name in `{where}`", want=FORMS)
+    is_file = where.endswith(".py") or os.sep in where or "/" in where
+    with _importing_from(Path(where).absolute().parent if is_file else Path.cwd()):
+        module = _run_file(Path(where)) if is_file else _import(where)
+        return _diagram(_named(module, name, where), name, where, module)
+
+
+# -- the zoo ---------------------------------------------------------------------------
+def zoo() -> Mapping[str, Callable[[], Diagram]]:
+    """The architectures that come with ncd, by name."""
+    from ncd.zoo import ZOO
+    return ZOO
+
+
+def _from_zoo(name: str) -> Diagram:
+    known = zoo()
+    if name in known:
+        return known[name]()
+    path = Path(name)
+    beside = [item for item in (path.with_name(f"{path.name}.json"), path.with_name(f"{path.name}.py:name"))
+              if Path(str(item).removesuffix(":name")).is_file()]
+    close = [*difflib.get_close_matches(name, known, 3), *map(str, beside)]
+    raise LoadError(f"no model is called `{name[:200]}`",
+                    mend=f"did you mean {' or '.join(close)}?" if close else None,
+                    zoo=_wrapped(sorted(known)), want=FORMS)
+
+
+# -- JSON ------------------------------------------------------------------------------
+def from_json(text: str | bytes, operations: Iterable[type] | Mapping[str, type] = (),
+              source: str = "") -> Diagram:
+    """The diagram that a JSON text describes, see :func:`ncd.core.serial.from_json`."""
+    import ncd.nn  # noqa: F401  (the operations defined there are then known)
+    return serial.from_json(text, operations, source)
+
+
+def _json(path: Path, operations) -> Diagram:
+    try:
+        if path.stat().st_size > serial.MAX_LENGTH:
+            raise LoadError(f"`{path}` has {path.stat().st_size} bytes; at most {serial.MAX_LENGTH}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return from_json(data, operations, source=str(path))
+
+
+def _unreadable(path: Path, error: OSError) -> LoadError:
+    folder = path.absolute().parent
+    try:
+        near = difflib.get_close_matches(path.name, os.listdir(folder), 3)
+    except OSError:
+        near = []
+    names = " or ".join(str(path.with_name(name)) for name in near)
+    return LoadError(f"cannot read `{path}`: {error.strerror}",
+                     mend=f"did you mean {names}?" if near else None)
+
+
+# -- files and modules of yours --------------------------------------------------------
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let the user's code import what stands beside it, as python does for a script."""
+    entry = str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        if entry in sys.path:
+            sys.path.remove(entry)
+
+
+def _run_file(path: Path) -> types.ModuleType:
+    """Run a file as a module; each run is a new one."""
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    module = types.ModuleType(f"<{path}>")
+    module.__file__ = str(path)
+    with _running(path):
+        code = compile(source, str(path), "exec", dont_inherit=True)
+        # Classes of the file look their module up by name (dataclasses do), so it is kept.
+        sys.modules[module.__name__] = module
+        exec(code, module.__dict__)
+    return module
+
+
+def _import(name: str) -> types.ModuleType:
+    try:
+        with _running(None, name):
+            return importlib.import_module(name)
+    except LoadError as error:
+        cause = error.__cause__
+        missing = getattr(cause, "name", None) if isinstance(cause, ModuleNotFoundError) else None
+        if missing and (name == missing or name.startswith(missing + ".")):
+            raise LoadError(f"there is no module `{missing}`", want=FORMS,
+                            mend=f"for a file write {name.replace('.', '/')}.py:name") from None
+        raise
+
+
+@contextmanager
+def _running(path: Path | None, name: str = "") -> Iterator[None]:
+    """Turn what the user's own code raises into an error that shows its line."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        what = f"`{path or name}` failed: {type(error).__name__}"
+        raise LoadError(what, where=_line_of(error, path), why=str(error).splitlines()[:30] or None,
+                        line=_source_of(error, path)) from error
+
+
+def _place(error: BaseException, path: Path | None) -> tuple[str, int] | None:
+    """The file and line of the user that an error was raised from: the innermost one outside ncd."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return error.filename, error.lineno
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)
+              if not frame.filename.startswith((own, "<frozen"))]
+    mine = [frame for frame in frames if path is not None and frame[0] == str(path)]
+    return (mine or frames or [None])[-1]
+
+
+def _line_of(error: BaseException, path: Path | None) -> str | None:
+    place = _place(error, path)
+    return f"{place[0]}:{place[1]}" if place else None
+
+
+def _source_of(error: BaseException, path: Path | None) -> str | None:
+    place = _place(error, path)
+    if place is None:
+        return None
+    linecache.checkcache(place[0])
+    return linecache.getline(*place).strip() or None
+
+
+def _named(module: types.ModuleType, name: str, where: str) -> Any:
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        close = difflib.get_close_matches(name, vars(module), 3)
+        raise LoadError(f"no `{name}` in `{where}`", have=", ".join(_diagrams(module)) or "nothing",
+                        mend=f"did you mean {' or '.join(close)}?" if close else None) from None
+
+
+def _diagrams(module: types.ModuleType) -> list[str]:
+    """The names in a module that stand for diagrams, or may: its own functions without arguments."""
+    return [name for name, value in vars(module).items() if not name.startswith("_") and (
+        isinstance(value, (Diagram, Operation)) or (
+            isinstance(value, types.FunctionType) and value.__module__ == module.__name__
+            and not inspect.signature(value).parameters))]
+
+
+def _diagram(value: Any, name: str, where: str, module: types.ModuleType) -> Diagram:
+    made = value
+    if not isinstance(value, (Diagram, Operation)) and callable(value) and not isinstance(value, type):
+        try:
+            inspect.signature(value).bind()
+        except (TypeError, ValueError) as error:
+            raise LoadError(f"`{name}` in `{where}` is a function that cannot be called without arguments",
+                            why=str(error), mend="give its parameters defaults, or name a diagram") from None
+        with _running(Path(where) if where.endswith(".py") else None, where):
+            made = value()
+    if isinstance(made, Operation):
+        return made.diagram
+    if not isinstance(made, Diagram):
+        what = "is" if made is value else "returns"
+        raise LoadError(f"`{name}` in `{where}` {what} a {type(made).__name__}, not a diagram",
+                        want="a diagram, an operation, or a function without arguments that returns one",
+                        have=", ".join(found for found in _diagrams(module) if found != name) or None)
+    return made
+
+
+def _wrapped(names: list[str], width: int = 70) -> list[str]:
+    import textwrap
+    return textwrap.wrap(", ".join(names), width) or ["(empty)"]
+
+
+__all__ = ["FORMS", "from_json", "load", "zoo"]

@@ -1,0 +1,19 @@
+"""Whole architectures: each a function that returns a diagram and cites its paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ncd.core.category import Diagram
+from ncd.zoo.attention import multi_head_attention, scaled_attention
+from ncd.zoo.convolution import convolution, identity_resnet_block
+from ncd.zoo.mlp import mlp_recogniser, residual_mlp
+from ncd.zoo.recurrent import gru
+from ncd.zoo.transformer import post_norm_block, pre_norm_block
+
+ZOO: dict[str, Callable[[], Diagram]] = {
+    function.__name__: function for function in (
+        mlp_recogniser, residual_mlp, scaled_attention, multi_head_attention, pre_norm_block,
+        post_norm_block, convolution, identity_resnet_block, gru)}
+
+__all__ = ["ZOO", *ZOO]

@@ -1,0 +1,158 @@
+"""The house rules, checked from the source: imports go down only, files stay small."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ncd
+from ncd.ops.primitive import BASIS
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "ncd").rglob("*.py"))
+LEVELS = ["errors", "core", "ops", "build", "nn", "zoo", "rewrite", "interpret"]
+SYNTAX = ("errors", "core", "ops", "build", "nn", "zoo", "rewrite")
+PUBLIC = {
+    "Array", "Axis", "AxisError", "Diagram", "Interpretation", "NcdError", "Operation", "Ty",
+    "build", "concat", "constant", "core", "cost", "diagram", "einsum", "elementwise", "errors",
+    "from_json", "gather", "jax", "load", "nn", "parameter", "rearrange", "reduce", "reference",
+    "reindex", "scan", "segment", "size", "softmax", "topk", "where", "zoo"}
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Every module imported, and whether at the top level (outside functions and TYPE_CHECKING)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = set()
+    for node in tree.body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            top.add(node)
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node in top) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append((node.module, node in top))
+    return found
+
+
+def level(name: str) -> int | None:
+    parts = name.split(".")
+    if parts[0] != "ncd" or len(parts) < 2:
+        return None
+    if parts[1] == "read":
+        return LEVELS.index("interpret")
+    return LEVELS.index(parts[1]) if parts[1] in LEVELS else None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_imports_go_down_only(path):
+    here = level(module(path))
+    if here is None:
+        assert module(path) in ("ncd", "ncd.face", "ncd.cli", "ncd.__main__")
+        return
+    for name, _ in imports(path):
+        there = level(name)
+        assert there is None or there <= here, f"{module(path)} imports {name}, which is above it"
+        assert not name.startswith(("theory", "tests")), f"{module(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_siblings_of_interpret_do_not_import_each_other(path):
+    parts = module(path).split(".")
+    if parts[:2] != ["ncd", "interpret"] or len(parts) < 3:
+        return
+    folders = {p.name for p in (ROOT / "ncd/interpret").iterdir() if p.is_dir()}
+    if parts[2] not in folders:
+        return
+    for name, _ in imports(path):
+        other = name.split(".")
+        if other[:2] == ["ncd", "interpret"] and len(other) > 2 and other[2] in folders:
+            assert other[2] == parts[2], f"{module(path)} imports its sibling {name}"
+
+
+def test_one_file_imports_discopy():
+    users = [module(p) for p in SOURCES if any(n.split(".")[0] == "discopy" for n, _ in imports(p))]
+    assert users == ["ncd.core.category"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_syntax_never_imports_jax_and_sympy_only_when_asked(path):
+    parts = module(path).split(".")
+    if len(parts) < 2 or parts[1] not in SYNTAX:
+        return
+    for name, top in imports(path):
+        assert name.split(".")[0] != "jax", f"{module(path)} imports jax"
+        assert not (top and name.split(".")[0] == "sympy"), f"{module(path)} imports sympy at the top"
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "theory").rglob("*.py"))], ids=str)
+def test_files_are_short(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= 400, f"{path} has {lines} lines"
+
+
+def test_public_names():
+    names = {name for name in dir(ncd) if not name.startswith("_")}
+    shown = names - {"annotations", "build", "core", "face", "interpret", "ops", "read", "cli", "rewrite"}
+    assert shown <= PUBLIC, sorted(shown - PUBLIC)
+    assert set(ncd.__all__) == PUBLIC - {"build", "core"}
+    assert len(ncd.__all__) <= 32
+
+
+def test_import_is_light():
+    code = "import ncd, sys; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "jax" not in out.split() and "sympy" not in out.split()
+
+
+def test_every_test_has_an_assertion():
+    """A test that asserts nothing, checks nothing by pytest and calls no checker cannot fail."""
+    empty = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        checkers = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _asserts(node)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                calls = {c.func.id for c in ast.walk(node) if isinstance(c, ast.Call)
+                         and isinstance(c.func, ast.Name)}
+                if not _asserts(node) and not calls & checkers and not any(
+                        name.startswith(("check", "assert")) for name in calls):
+                    empty.append(f"{path.name}:{node.name}")
+    assert not empty, empty
+
+
+def _asserts(node: ast.AST) -> bool:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assert):
+            return True
+        if isinstance(inner, ast.Call):
+            name = inner.func.attr if isinstance(inner.func, ast.Attribute) else getattr(inner.func, "id", "")
+            if name in ("raises", "fail") or name.startswith("assert_"):
+                return True
+    return False
+
+
+def test_every_table_is_total():
+    from ncd.interpret.cost import RULES as cost_rules
+    from ncd.interpret.jax.rules import RULES as jax_rules
+    from ncd.interpret.reference.rules import RULES as reference_rules
+    for name, table in (("cost", cost_rules), ("jax", jax_rules), ("reference", reference_rules)):
+        missing = [cls.__name__ for cls in BASIS if cls not in table]
+        assert not missing, f"{name} has no rule for {missing}"
+
+
+def test_the_package_names_no_workplace():
+    words = ["/work/", "shared/refer", "DESIGN" + ".md", "language" + ".md", "rivals" + ".md"]
+    for path in [*SOURCES, *(ROOT / "theory").rglob("*.*"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]:
+        if path.suffix in (".py", ".md") and path.exists():
+            text = path.read_text(encoding="utf-8")
+            found = [word for word in words if word in text]
+            assert not found, f"{path}: {found}"

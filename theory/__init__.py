@@ -1,0 +1,15 @@
+"""The mathematics of ncd as laws that run, one module to a theory."""
+
+from __future__ import annotations
+
+from theory import broadcasting, copying, monoidal, reindexing
+from theory.law import (FREE_MODEL, JAX_MODEL, MODELS, REFERENCE_MODEL, TYPE_MODEL, Counterexample, Instance,
+                        Law, Model, jax_model, reference_model)
+
+THEORIES = {"monoidal": monoidal.LAWS, "copying": copying.LAWS, "reindexing": reindexing.LAWS,
+            "broadcasting": broadcasting.LAWS}
+LAWS = {name: law for laws in THEORIES.values() for name, law in laws.items()}
+"""Every law by its name."""
+
+__all__ = ["FREE_MODEL", "JAX_MODEL", "LAWS", "MODELS", "REFERENCE_MODEL", "THEORIES", "TYPE_MODEL",
+           "Counterexample", "Instance", "Law", "Model", "jax_model", "reference_model"]

@@ -1,0 +1,226 @@
+"""Broadcasting: every list of axes acts on arrays by a functor, and every reindexing by a natural map.
+
+Lifting over P is a strict monoidal functor that keeps copies and swaps; an index of a lifted
+operation is the operation of the index. What draws keys by place is lifted to new keys, and is
+natural for no reindexing.
+"""
+
+from __future__ import annotations
+
+from ncd.build import generators
+from ncd.build.align import lift as lift_diagram
+from ncd.core.array import Array
+from ncd.core.axis import Axis
+from ncd.core.category import Diagram, Ty
+from ncd.ops.multilinear import Concat, Reindex, View, affine
+from theory import families
+from theory.copying import ALL, SAMPLED, SAME_TYPE, copy
+from theory.law import Law, theory
+from theory.monoidal import ABBOTT, NUMERIC, id, swap
+from theory.variables import Variable, axis, diagram, made, morphism, position, types
+
+P = Axis("p")
+
+
+def lift(f: Diagram, *axes: Axis, stack: bool = False) -> Diagram:
+    return lift_diagram(f, axes, stack)
+
+
+def lifted(a: Ty, *axes: Axis) -> Ty:
+    """A type with axes in front of every array."""
+    return Ty.of(array.with_axes((*axes, *array.axes)) for array in a.inside)
+
+
+def each(a: Ty, change) -> Diagram:
+    """An operation on every array of a type, side by side."""
+    return Diagram.id(Ty()).tensor(*(change(array) for array in a.inside))
+
+
+def index(a: Ty, p: Axis, i) -> Diagram:
+    """Every array of the lifted type read at one place of the lifted axis."""
+    read = generators.index(**{p.label: i}).op.substitute({p.label: p.size})
+    return each(lifted(a, p), lambda array: read.extend((array,)).diagram)
+
+
+def along(a: Ty, eta: Reindex) -> Diagram:
+    """Every array of a lifted type read along a reindexing of the lifted axes."""
+    return each(lifted(a, *eta.array.axes), lambda array: eta.extend((array,)).diagram)
+
+
+def reindexing_of_p(s) -> Reindex:
+    """A reindexing of the axis p into some of p and q, without a fill."""
+    p, kind = s.axis("p"), s.choose(["flip", "index", "window", "stride", "repeat", "constant"])
+    n = p.size
+    q, P = Axis("q", 2), Array((p,))
+    if kind == "flip":
+        return Reindex(P, (p,), (affine(n - 1, {"p": -1}),))
+    if kind == "index":
+        return Reindex(P, (), (affine(n - 1),))
+    if kind == "window":
+        return Reindex(P, (Axis("p", n), q), (affine(0, {"p": 1, "q": 0}),))
+    if kind == "stride":
+        return Reindex(P, (Axis("p", (n + 1) // 2),), (affine(0, {"p": 2}),))
+    if kind == "repeat":
+        return Reindex(P, (q, p), (affine(0, {"p": 1}),))
+    return Reindex(P, (q,), (affine(0),))
+
+
+def diagonal_of_pq(s) -> Reindex:
+    """The reindexing of p and q, of one size, to their diagonal."""
+    n = s.axis("p").size
+    return Reindex(Array((Axis("p", n), Axis("q", n))), (Axis("p", n),), (affine(0, {"p": 1}),) * 2)
+
+
+def stack_of_copies(f: Diagram, p: Axis) -> Diagram:
+    """f at each index of p, one after the other, joined: the definition of broadcasting by a loop."""
+    one = Axis(p.label, 1)
+    pieces = [index(f.dom, p, i) >> f for i in range(p.size.constant)]
+    width = len(f.cod)
+    def unit(array: Array) -> Diagram:
+        last, first = (array.with_axes(axes) for axes in ((*array.axes, one), (one, *array.axes)))
+        return View(array, (), (one,)).diagram >> Diagram.arrange((last,), (first,))
+    every = Diagram.copy(lifted(f.dom, p), len(pieces)) >> id(Ty()).tensor(
+        *(piece >> each(f.cod, unit) for piece in pieces))
+    order = [n * width + k for k in range(width) for n in range(len(pieces))]
+    joins = each(f.cod, lambda array: Concat(
+        (array.with_axes((one, *array.axes)),) * len(pieces), p.label).diagram)
+    return every >> Diagram.wiring(every.cod, order) >> joins
+
+
+def aligned_composites(s) -> dict[str, Diagram]:
+    """f, g, h where the codomain of each has axes that the next one's domain does not have."""
+    def with_more(a: Ty, labels: str) -> Ty:
+        def more(array: Array) -> Array:
+            axes = list(array.axes)
+            for label in s.some(labels, 0, 2):
+                axes.insert(s.random.randint(0, len(axes)), s.axis(label))
+            return Array(axes)
+        return Ty.of(more(array) for array in a.inside)
+    with s.using("abcd"):
+        h = diagram(s, s.type(2, floats=True), families.PURE, most=3)
+        g = diagram(s, s.type(2, floats=True), families.PURE, with_more(h.dom, "uv"), most=3)
+        f = diagram(s, s.type(2, floats=True), families.PURE, with_more(g.dom, "pq"), most=3)
+    return {"f": f, "g": g, "h": h}
+
+
+def inner_label(s, f: Diagram) -> str:
+    """A label inside a diagram that its type does not have, if there is one."""
+    ends = {label for array in (*f.dom.inside, *f.cod.inside) for label in array.labels}
+    inner = sorted({label for array in f.graph.types for label in array.labels} - ends)
+    return s.choose(inner or ["p"])
+
+
+def relabelled(f: Diagram, p: Axis, m: str) -> Diagram:
+    """f lifted over p, which is then called m."""
+    return lift(f, p) if m == p.label else lift(f, p).rename(**{p.label: m})
+
+
+ARROW, LIFTED = {"f": morphism("A -> B")}, {"p": axis("p"), "f": morphism("A -> B")}
+PLAIN = {"p": axis("p"), "f": morphism("A -> B", "without constants"),
+         "g": morphism("B -> C", "without constants")}
+AT = {**LIFTED, "i": position("p")}
+COUNTED = Variable("an axis, its size a number", lambda s, given: Axis("p", s.random.randint(1, 3)))
+KEYS = morphism("A -> B", "drawing keys by place")
+NATURAL = {"f": morphism("A -> B"), "eta": made("a reindexing P → Q", reindexing_of_p)}
+
+
+def before(f: Diagram, eta: Reindex, A: Ty) -> Diagram:
+    return along(A, eta) >> lift(f, *eta.axes)
+
+
+def after(f: Diagram, eta: Reindex, B: Ty) -> Diagram:
+    return lift(f, *eta.array.axes) >> along(B, eta)
+
+
+LAWS = theory(
+    Law("lift of a composite", r"P(f ; g) = Pf ; Pg", PLAIN,
+        lambda f, g, p: lift(f >> g, p), lambda f, g, p: lift(f, p) >> lift(g, p),
+        ("every result depends on an input",), ABBOTT),
+    Law("lift of a composite, with constants", r"P(f ; g) = Pf ; Pg", {**LIFTED, "g": morphism("B -> C")},
+        lambda f, g, p: lift(f >> g, p), lambda f, g, p: lift(f, p) >> lift(g, p),
+        ("a constant is repeated where it is first lifted: the boxes may differ, the numbers do not",),
+        holds=NUMERIC),
+    Law("lift of a tensor", r"P(f \otimes g) = Pf \otimes Pg", {**LIFTED, "g": morphism("X -> Y")},
+        lambda f, g, p: lift(f @ g, p), lambda f, g, p: lift(f, p) @ lift(g, p)),
+    Law("lift of an identity", r"P\,\mathrm{id}_A = \mathrm{id}_{PA}", {"p": axis("p"), "A": types()},
+        lambda p, A: lift(id(A), p), lambda p, A: id(lifted(A, p))),
+    Law("lift of a copy", r"P\Delta_A = \Delta_{PA}", {"p": axis("p"), "A": types()},
+        lambda p, A: lift(copy(A), p), lambda p, A: copy(lifted(A, p))),
+    Law("lift of a discard", r"P\epsilon_A = \epsilon_{PA}", {"p": axis("p"), "A": types()},
+        lambda p, A: lift(Diagram.discard(A), p), lambda p, A: Diagram.discard(lifted(A, p))),
+    Law("lift of a swap", r"P\sigma_{A,B} = \sigma_{PA,PB}", {"p": axis("p"), "A": types(), "B": types()},
+        lambda p, A, B: lift(swap(A, B), p), lambda p, A, B: swap(lifted(A, p), lifted(B, p))),
+    Law("lift twice", r"P(Qf) = (PQ)f", {"p": axis("p"), "q": axis("q"), "f": morphism("A -> B", "without constants")},
+        lambda f, p, q: lift(lift(f, q), p), lambda f, p, q: lift(f, p, q),
+        ("every result depends on an input",)),
+    Law("lift twice, with constants", r"P(Qf) = (PQ)f", {**LIFTED, "q": axis("q")},
+        lambda f, p, q: lift(lift(f, q), p), lambda f, p, q: lift(f, p, q), holds=NUMERIC),
+    Law("lift over no axes", r"I f = f", ARROW, lambda f: lift(f), lambda f: f),
+    Law("calling on more axes is lifting", r"f(X[p, \cdot]) = Pf",
+        {"p": axis("p"), "f": morphism("A -> B", "without constants")},
+        lambda f, p, A: f.on(lifted(A, p)), lambda f, p: lift(f, p),
+        ("the new axis stands first in every input",)),
+    Law("index after lift", r"Pf ; (\cdot)[p = i] = (\cdot)[p = i] ; f", AT,
+        lambda f, p, i, B: lift(f, p) >> index(B, p, i), lambda f, p, i, A: index(A, p, i) >> f,
+        ("f is deterministic",), ABBOTT, NUMERIC, ("free",)),
+    Law("lift is a stack of copies", r"(Pf)(X) = [f(X[0]) ; \dots ; f(X[|p| - 1])]",
+        {"p": COUNTED, "f": morphism("A -> B")},
+        lambda f, p: lift(f, p), stack_of_copies, ("f is deterministic",), ABBOTT, NUMERIC, ("free",)),
+    Law("inner broadcast", r"h(X[p, \cdot], y) = (\mathrm{id} \otimes \mathrm{repeat}_p) ; Ph",
+        {"p": axis("p"), "f": morphism("A, X -> B", "without constants")},
+        lambda f, p, A, X, B: _front(f.on(lifted(A, p) @ X), lifted(B, p)),
+        lambda f, p, A, X: (lifted(A, p) @ each(X, lambda x: _repeat(x, p))) >> lift(f, p),
+        ("the new axis stands in some of the inputs only",), ABBOTT, NUMERIC),
+    Law("naturality of reindexing", r"A\eta ; Pf = Qf ; B\eta", NATURAL, before, after,
+        ("f is deterministic", "nothing is read out of range"), ABBOTT, NUMERIC, ("free",)),
+    Law("naturality of the diagonal", r"A\delta ; Pf = (P \otimes P)f ; B\delta",
+        {"f": morphism("A -> B"), "eta": made("p → p p", diagonal_of_pq)}, before, after,
+        ("f is deterministic",), "derived here", NUMERIC, ("free",)),
+    Law("naturality of zero padding, linear", r"A\eta_0 ; Pf = Qf ; B\eta_0",
+        {"f": morphism("A -> B", "linear", width=1), "eta": made("padding with 0", lambda s: padding(s))},
+        before, after, ("f is linear",), "derived here", NUMERIC),
+    Law("naturality of zero padding", r"A\eta_0 ; Pf = Qf ; B\eta_0",
+        {"f": morphism("A -> B"), "eta": made("padding with 0", lambda s: padding(s))},
+        before, after, ("false unless f(0) = 0",), "derived here", SAME_TYPE, ("free", "reference", "jax")),
+    Law("naturality for a sample", r"\eta ; Pr = Qr ; \eta",
+        {"f": SAMPLED, "A": made("key", lambda s, f: f.dom), "B": made("its codomain", lambda s, f: f.cod),
+         "eta": made("a reindexing P → Q", reindexing_of_p)}, before, after,
+        ("the keys are inputs: one for each index",), "derived here", NUMERIC, ("free",)),
+    Law("naturality for keys drawn by place", r"A\eta ; Pf = Qf ; B\eta",
+        {"f": KEYS, "eta": made("a reindexing P → Q", reindexing_of_p)}, before, after,
+        ("false: each index draws its own key",), ABBOTT, SAME_TYPE, ("free", "reference", "jax")),
+    Law("parameters are shared under lift", r"Pf ; (\cdot)[p = i] = (\cdot)[p = i] ; f",
+        {"p": axis("p"), "f": morphism("A -> B", "learned"), "i": position("p")},
+        lambda f, p, i, B: lift(f, p) >> index(B, p, i), lambda f, p, i, A: index(A, p, i) >> f,
+        ("f keeps parameters by place",), ABBOTT, NUMERIC, ("free",)),
+    Law("parameters are shared when stacked", r"P_{\mathrm{stack}}f ; (\cdot)[p = i] = (\cdot)[p = i] ; f",
+        {"p": axis("p"), "f": morphism("A -> B", "learned"), "i": position("p")},
+        lambda f, p, i, B: lift(f, p, stack=True) >> index(B, p, i), lambda f, p, i, A: index(A, p, i) >> f,
+        ("false: each index has parameters of its own",), "derived here", SAME_TYPE,
+        ("free", "reference", "jax")),
+    Law("keys are shared under lift", r"Pf ; (\cdot)[p = i] = (\cdot)[p = i] ; f",
+        {"p": axis("p"), "f": KEYS, "i": position("p")},
+        lambda f, p, i, B: lift(f, p) >> index(B, p, i), lambda f, p, i, A: index(A, p, i) >> f,
+        ("false: each index draws its own key",), ABBOTT, SAME_TYPE, ("free", "reference", "jax")),
+    Law("a lifted axis captures nothing", r"P f [p := m] = M f",
+        {"p": axis("p"), "f": morphism("A -> B"), "m": made("a label inside f", inner_label)},
+        lambda f, p, m: lift(f, Axis(m, p.size)), relabelled,
+        ("m is a label inside f that its type does not have",), holds=NUMERIC),
+    Law("associativity of aligned composition", r"(f \gg g) \gg h = f \gg (g \gg h)",
+        {"d": made("f, g, h, each with axes that the next lacks", aligned_composites)},
+        lambda d: (d["f"] >> d["g"]) >> d["h"], lambda d: d["f"] >> (d["g"] >> d["h"]),
+        holds=ALL))
+
+
+def padding(s) -> Reindex:
+    p = s.axis("p")
+    return Reindex(Array((p,)), (Axis("p", p.size + 2),), (affine(-1, {"p": 1}),), 0.0)
+
+
+def _repeat(x: Array, p: Axis) -> Diagram:
+    return Diagram.arrange((x,), (x.with_axes((p, *x.axes)),))
+
+
+def _front(f: Diagram, cod: Ty) -> Diagram:
+    """The results with the lifted axis in front; repeated along it where they lack it."""
+    return f >> Diagram.arrange(f.cod.inside, cod.inside)
