@@ -6,7 +6,9 @@ import dataclasses
 import functools
 import os
 import sys
+import unicodedata
 
+MAX_SHOWN = 200
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 INSIDE = (PACKAGE, functools.__file__, dataclasses.__file__, "<frozen")     # these run our code too
 
@@ -22,6 +24,24 @@ def user_location() -> str | None:
             return f"{os.path.basename(name)}:{frame.f_lineno}"
         frame = frame.f_back
     return None
+
+
+def pointed(text: str, position: int | None = None) -> list[str]:
+    """A text on one line, and below it a caret under a position; a long text is cut around it.
+
+    >>> print(*pointed("a b= c", 4), sep="\\n")
+    a b= c
+        ^
+    """
+    at = min(position or 0, len(text))
+    start, stop = max(0, at - MAX_SHOWN // 2), max(MAX_SHOWN, at + MAX_SHOWN // 2)
+    line = "".join(" " if c.isspace() or not c.isprintable() else c for c in text[start:stop])
+    before, after = "…" if start else "", "…" if stop < len(text) else ""
+    if position is None:
+        return [before + line + after]
+    width = sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+                for c in line[:at - start])
+    return [before + line + after, " " * (len(before) + width) + "^"]
 
 
 class NcdError(ValueError):
@@ -75,8 +95,7 @@ class NotationError(NcdError):
 
     def __init__(self, what: str, text: str = "", position: int | None = None, **details):
         self.text, self.position = text, position
-        shown = [text] if position is None else [text, " " * position + "^"]
-        super().__init__(what, pattern=shown if text else None, **details)
+        super().__init__(what, pattern=pointed(text, position) if text else None, **details)
 
 
 class RuleError(NcdError):

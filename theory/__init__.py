@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from theory import broadcasting, copying, monoidal, reindexing
-from theory.law import (FREE_MODEL, JAX_MODEL, MODELS, REFERENCE_MODEL, TYPE_MODEL, Counterexample, Instance,
-                        Law, Model, jax_model, reference_model)
+from theory import (
+                    attention,
+                    broadcasting,
+                    claims,
+                    copying,
+                    linear,
+                    monoidal,
+                    recurrence,
+                    reduction,
+                    reindexing,
+)
+from theory.law import (
+                    FREE_MODEL,
+                    JAX_MODEL,
+                    MODELS,
+                    REFERENCE_MODEL,
+                    TYPE_MODEL,
+                    Counterexample,
+                    Instance,
+                    Law,
+                    Model,
+                    jax_model,
+                    reference_model,
+)
 
 THEORIES = {"monoidal": monoidal.LAWS, "copying": copying.LAWS, "reindexing": reindexing.LAWS,
-            "broadcasting": broadcasting.LAWS}
+            "broadcasting": broadcasting.LAWS, "linear": linear.LAWS, "attention": attention.LAWS,
+            "reduction": reduction.LAWS, "recurrence": recurrence.LAWS, "claims": claims.LAWS}
 LAWS = {name: law for laws in THEORIES.values() for name, law in laws.items()}
 """Every law by its name."""
 

@@ -12,8 +12,10 @@ from ncd.build import generators, notation
 from ncd.build.trace import Wire, pointwise, trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
-from ncd.core.category import Diagram, Ty
 from ncd.core.size import Size
+from ncd.nn.linear import project
+from ncd.nn.softmax import softmax as softmax_over
+from ncd.nn.stochastic import dropout as dropout_by_place
 from ncd.ops import scalar
 from ncd.ops.control import Block
 from ncd.ops.monoid import MONOIDS
@@ -284,14 +286,6 @@ def softmax(s, wires):
     return [softmax_over(s.choose(wire.type.labels))(wire)] if wire is not None else []
 
 
-def softmax_over(label: str) -> Diagram:
-    """exp(x − max x) / Σ exp(x − max x) along an axis: ``x -> x``."""
-    def body(x):
-        shifted = generators.elementwise("exp")(x - generators.reduce("max", label)(x))
-        return shifted / generators.reduce("sum", label)(shifted)
-    return trace(body, Ty(label).inside)
-
-
 def padding(s, wires):
     return reindexing(s, wires, 0.5)
 
@@ -337,19 +331,18 @@ def noise(s, wires):
 
 
 def dropout(s, wires):
-    """Entries set to 0 with probability 1/2, the others doubled; one key for the array."""
-    wire = pick_or_one(s, wires)
-    key = Key("key").diagram()
-    kept = Random("uniform", key.type, wire.type.axes).diagram(key) < 0.5
-    return [generators.where(kept, wire * 2, 0.0)]
+    return [dropout_by_place(0.5)(pick_or_one(s, wires) + 1)]
 
 
 def learned(s, wires):
-    """A weight or a bias, known by its place."""
+    """A weight, a bias or a linear layer, known by its place."""
     wire = pick_or_one(s, wires)
-    title = s.choose(["weight", "bias"])
-    weight = Parameter(title, Array(s.some(wire.type.axes, 0, 2))).diagram()
-    return [wire * weight if title == "weight" else wire + weight]
+    new, kind = s.fresh(wire.type), s.choose(["weight", "bias", "linear"])
+    if kind == "linear" and wire.type.axes and new is not None:
+        axis = s.choose(wire.type.axes)
+        return [project((axis,), (new,))(wire)]
+    weight = Parameter(kind, Array(s.some(wire.type.axes, 0, 2))).diagram()
+    return [wire * weight if kind == "weight" else wire + weight]
 
 
 def shared(s, wires):

@@ -11,11 +11,12 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
 from ncd.core.size import ZERO
+from ncd.nn.softmax import softmax
 from ncd.ops.multilinear import Concat, Reindex, View, affine
 from theory import families
 from theory.law import Law, theory
 from theory.monoidal import ABBOTT, NUMERIC, id
-from theory.variables import array, diagram, made, morphism, position, scalar_function
+from theory.variables import array, diagram, made, morphism, scalar_function
 
 ONE_ARRAY = {"A": array(1)}
 
@@ -132,12 +133,14 @@ LAWS = theory(
         {"A": array(), "B": made("the axes of A in another order", lambda s, A: Array(s.some(A.axes, 9)))},
         lambda A, B: Diagram.arrange((A,), (B,)) >> Diagram.arrange((B,), (A,)),
         lambda A: id(Ty.of((A,))), holds=NUMERIC),
-    Law("an entry of a view", r"\mathrm{view}_{a_1 \dots a_n \to m} ; (\cdot)[m = \textstyle\sum_k i_k \prod_{l > k} |a_l|]"
+    Law("an entry of a view",
+        r"\mathrm{view}_{a_1 \dots a_n \to m} ; (\cdot)[m = \textstyle\sum_k i_k \prod_{l > k} |a_l|]"
         r" = (\cdot)[a_1 = i_1, \dots, a_n = i_n]",
         {"A": array(), "i": made("positions on A", each_position)},
         lambda A, i: merged(A) >> at_flat(A, i), lambda A, i: at(A, i), ("views are row-major",),
         ABBOTT, NUMERIC, ("free",)),
-    Law("a view is invertible", r"\mathrm{view}_{a_1 \dots a_n \to m} ; \mathrm{view}_{m \to a_1 \dots a_n} = \mathrm{id}",
+    Law("a view is invertible",
+        r"\mathrm{view}_{a_1 \dots a_n \to m} ; \mathrm{view}_{m \to a_1 \dots a_n} = \mathrm{id}",
         {"A": array()},
         lambda A: merged(A) >> View(merged(A).cod.inside[0], ("m",), A.axes).diagram,
         lambda A: id(Ty.of((A,))), holds=NUMERIC, fails=("free",)),
@@ -147,7 +150,8 @@ LAWS = theory(
         lambda A: id(Ty.of((A,))), source=ABBOTT, holds=NUMERIC, fails=("free",)),
     Law("a kernel of length one", r"\bigstar_{k = 1} ; (\cdot)[k = 0] = \mathrm{id}",
         {**ONE_ARRAY, "a": made("an axis of A", some_label)},
-        window_of_one, lambda A: id(Ty.of((A,))), ("stride 1, no padding",), "derived here", NUMERIC, ("free",)),
+        window_of_one, lambda A: id(Ty.of((A,))), ("stride 1, no padding",), "derived here", NUMERIC,
+        ("free",)),
     Law("first slice of a concatenation", r"[X ; Y]_{i < |X|} = X",
         {"parts": made("two arrays that differ in one size", two_parts)},
         sliced, lambda parts: id(Ty.of(parts[:1])) @ Diagram.discard(Ty.of(parts[1:2])),
@@ -174,10 +178,11 @@ LAWS = theory(
         lambda f, A, a: (summed := on(generators.reduce("sum", a), A)) >> f.on(summed.cod),
         lambda f, A, a: on(f, A) >> on(generators.reduce("sum", a), A),
         ("false: a sum reads many entries",), SOURCE, ("type",), ("free", "reference", "jax")),
-    Law("softmax slides past a flip", r"\mathrm{flip}_a ; \mathrm{softmax}_a = \mathrm{softmax}_a ; \mathrm{flip}_a",
+    Law("softmax slides past a flip",
+        r"\mathrm{flip}_a ; \mathrm{softmax}_a = \mathrm{softmax}_a ; \mathrm{flip}_a",
         {**ONE_ARRAY, "a": made("an axis of A", some_label)},
-        lambda A, a: flip(A, a) >> on(families.softmax_over(a), A),
-        lambda A, a: on(families.softmax_over(a), A) >> flip(A, a),
+        lambda A, a: flip(A, a) >> on(softmax(a), A),
+        lambda A, a: on(softmax(a), A) >> flip(A, a),
         ("softmax is equivariant under permutations of its axis, though not elementwise",),
         holds=NUMERIC, fails=("free",)))
 

@@ -56,6 +56,9 @@ class Array(Ob):
     def __hash__(self):
         return self._hash
 
+    def __reduce__(self):               # a hash of texts does not outlive its process
+        return Array, (self.axes, self.dtype, self.bound)
+
     def axis(self, label: str) -> Axis:
         """The axis with a label, or an error that lists those that are there."""
         for axis in self.axes:
@@ -110,6 +113,7 @@ class Array(Ob):
         return self.with_axes(axis.relabel(labels) for axis in self.axes)
 
     def __str__(self):
+        """Text that reads back as this array."""
         axes = " ".join(map(str, self.axes))
         if self.dtype == "float":
             return axes or "()"

@@ -25,8 +25,9 @@ class Label(str):
             return text
         if not isinstance(text, str):
             raise AxisError(f"an axis label is a text, not {text!r}")
-        text = unicodedata.normalize("NFKC", text)
-        if not _LABEL.match(text) or len(text) > MAX_LABEL:
+        if len(text) <= 4 * MAX_LABEL:      # normalising a long hostile text can take quadratic time
+            text = unicodedata.normalize("NFKC", text)
+        if len(text) > MAX_LABEL or not _LABEL.match(text):
             raise AxisError(f"{text[:MAX_LABEL]!r} is not an axis label",
                             mend="letters, digits, _ and primes, a letter first, at most 200")
         return super().__new__(cls, text)
@@ -43,7 +44,7 @@ def fresh(label: str, taken) -> Label:
 class Axis:
     """An axis: a label and a size, a positive integer or an expression in symbols.
 
-    An axis without a size has the symbol of its own label.
+    An axis without a size has the symbol of its own label; one named by a number that number.
 
     Raises:
         AxisError: The label is not a name.
@@ -62,7 +63,11 @@ class Axis:
         if type(self.label) is not Label:
             object.__setattr__(self, "label", Label(self.label))
         if type(self.size) is not Size:
-            size = Size.symbol(self.label) if self.size is None else as_size(self.size)
+            if self.size is not None:
+                size = as_size(self.size)
+            else:
+                size = Size.number(int(self.label.rstrip("'"))) if self.label[0].isdigit() \
+                    else Size.symbol(self.label)
             object.__setattr__(self, "size", size)
         constant = self.size.constant
         if constant is not None and (not isinstance(constant, int) or constant < 1):
@@ -77,6 +82,9 @@ class Axis:
         return self is other or (isinstance(other, Axis) and self._hash == other._hash
                                  and self.label == other.label and self.size == other.size)
 
+    def __reduce__(self):               # a hash of texts does not outlive its process
+        return Axis, (self.label, self.size)
+
     def substitute(self, sizes: Mapping[str, Size]) -> Axis:
         size = self.size.substitute(sizes)
         return self if size is self.size else Axis(self.label, size)
@@ -86,7 +94,8 @@ class Axis:
         return self if label is None else Axis(Label(label), self.size)
 
     def __str__(self):
-        if self.size.name == self.label or str(self.size) == self.label.rstrip("'"):
+        """Text that reads back as this axis; its size is there unless it is the label's own."""
+        if self == Axis(self.label):
             return str(self.label)
         return f"{self.label}={str(self.size).replace(' ', '')}"
 

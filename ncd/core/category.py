@@ -17,6 +17,7 @@ from discopy.cat import Ob, factory
 from discopy.monoidal import Layer
 from discopy.utils import Whiskerable
 
+from ncd.core.compose import factors, flatten
 from ncd.core.graph import Graph
 from ncd.errors import ArityError, NcdError
 
@@ -141,64 +142,24 @@ class Diagram(markov.Diagram):
     @property
     def dom(self) -> Ty:
         if self._dom is None:
-            self._dom = Ty.of(array for leaf in self._leaves() for array in leaf.dom.inside)
+            self._dom = Ty.of(array for leaf in factors(self) for array in leaf.dom.inside)
         return self._dom
 
     @property
     def cod(self) -> Ty:
         if self._cod is None:
-            self._cod = Ty.of(array for leaf in self._leaves() for array in leaf.cod.inside)
+            self._cod = Ty.of(array for leaf in factors(self) for array in leaf.cod.inside)
         return self._cod
-
-    def _leaves(self) -> list[Diagram]:
-        """The factors of a composite of one kind, in order."""
-        kind, found, stack = self._parts[0], [], [self]
-        while stack:
-            diagram = stack.pop()
-            if diagram._graph is None and diagram._parts is not None and diagram._parts[0] == kind:
-                stack.extend(reversed(diagram._parts[1:]))
-            else:
-                found.append(diagram)
-        return found
 
     @property
     def graph(self) -> Graph:
         """The wire graph; made once, in time linear in the boxes."""
         if self._graph is None:
             graph = Graph(self.dom.inside)
-            graph.outputs = tuple(self._flatten(graph))
+            graph.outputs = tuple(flatten(self, graph))
             self._cod = self.cod
             self._graph, self._parts = graph, None
         return self._graph
-
-    def _flatten(self, graph: Graph) -> list[int]:
-        values: list[list[int]] = []
-        tasks: list[tuple] = [("call", self, list(range(len(graph.inputs))))]
-        while tasks:
-            task = tasks.pop()
-            if task[0] == "join":
-                joined = [wire for wires in values[len(values) - task[1]:] for wire in wires]
-                del values[len(values) - task[1]:]
-                values.append(joined)
-                continue
-            diagram = task[1]
-            wires = task[2] if task[0] == "call" else values.pop()
-            if diagram._graph is not None:
-                values.append(graph.append(diagram._graph, wires))
-                continue
-            leaves = diagram._leaves()
-            if diagram._parts[0] == "then":
-                tasks.extend(("next", leaf) for leaf in reversed(leaves[1:]))
-                tasks.append(("call", leaves[0], wires))
-            else:
-                tasks.append(("join", len(leaves)))
-                calls, start = [], 0
-                for leaf in leaves:
-                    width = len(leaf.dom.inside)
-                    calls.append(("call", leaf, wires[start:start + width]))
-                    start += width
-                tasks.extend(reversed(calls))
-        return values.pop()
 
     @property
     def inside(self) -> tuple:
@@ -287,9 +248,7 @@ class Diagram(markov.Diagram):
     @property
     def op(self):
         """The operation, if the diagram is one box on its own wires; else None."""
-        if self._parts is not None:
-            return None
-        graph = self._graph
+        graph = self.graph
         n = len(graph.inputs)
         if len(graph) == 1 and graph.args[0] == tuple(range(n)) \
                 and graph.outputs == tuple(range(n, len(graph.types))):
@@ -304,7 +263,11 @@ class Diagram(markov.Diagram):
         return diagram_repr(self)
 
     def __reduce__(self):
-        return _from_graph, (self.graph,)
+        return _from_graph, (self.graph,), self._told()
+
+    def _told(self) -> dict | None:
+        """The title and the text that a decorated function left."""
+        return {name: vars(self)[name] for name in ("title", "__doc__") if name in vars(self)} or None
 
     # -- what operations ask of their fields -------------------------------------
     transform_data = True
@@ -369,7 +332,7 @@ class Box(markov.Box, Diagram):
         return Diagram.__str__(self)
 
     def __reduce__(self):
-        return Box, (self.data,)
+        return Box, (self.data,), self._told()
 
     def dagger(self):
         return Diagram.dagger(self)

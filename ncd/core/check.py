@@ -124,7 +124,7 @@ class _Problems:
         for number, wire in enumerate(args):
             have = self._wire(graph, wire, known, f"{at} input {number + 1}")
             if have is not None and number < len(dom) and have != dom[number]:
-                self.faults.append(f"{at} input {number + 1}: {_difference(have, dom[number])}")
+                self.faults.append(f"{at} input {number + 1}: `{have}` is given, `{dom[number]}` is wanted")
         if first != known:
             self.faults.append(f"{at} makes wires from {first} on, the next wire is {known}")
         elif tuple(graph.types[first:first + len(cod)]) != cod:
@@ -185,9 +185,3 @@ def _number(size: Size, sizes: Mapping[str, int]) -> float:
 
 def _shown(arrays) -> str:
     return ", ".join(map(str, arrays)) or "no arrays"
-
-
-def _difference(have: Array, want: Array) -> str:
-    if str(have) != str(want):
-        return f"`{have}` is given, `{want}` is wanted"
-    return f"{have!r} is given, {want!r} is wanted"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -119,6 +120,7 @@ class Reader:
         self.operations, self.source = operations, source
         self.diagrams: list[Diagram] = []
         self.texts: dict[tuple[str, str], Any] = {}
+        self.made: dict[tuple[str, str], Operation] = {}
 
     def fail(self, path: Path, what: str, /, **details):
         place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
@@ -161,9 +163,12 @@ class Reader:
             self.fail((*path, "op"), f"there is no operation `{name[:100]}`{_near(name, self.operations)}",
                       mend="for an operation of your own, give its class: "
                            "from_json(text, operations=[MyOperation])")
-        op = self.record(cls, data["fields"], (*path, "fields"))
-        self.guarded(path, f"`{name}`", _settled, op)
-        return op
+        key = name, json.dumps(data["fields"])
+        if key not in self.made:                  # equal operations are one: their types are made once
+            op = self.record(cls, data["fields"], (*path, "fields"))
+            self.guarded(path, f"`{name}`", _settled, op)
+            self.made[key] = op
+        return self.made[key]
 
     def record(self, cls: type, data: Any, path: Path):
         forms = fields_of(cls)

@@ -12,7 +12,7 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ncd.core.array import Array
@@ -42,7 +42,10 @@ def fields_of(cls: type) -> dict[str, tuple[tuple, bool]]:
             owner = next((c for c in cls.__mro__ if field.name in inspect.get_annotations(c)), cls)
             form = _form(field.type, owner)
             required = field.default is field.default_factory is dataclasses.MISSING
-            found[field.name] = ("optional", form) if field.default is None else form, not required
+            # Many a field is written `groups: Size = None`.
+            if field.default is None and form[0] not in ("optional", "any"):
+                form = ("optional", form)
+            found[field.name] = form, not required
     return found
 
 
@@ -94,7 +97,7 @@ def _class_form(cls: Any) -> tuple:
 
 
 # -- texts that read back as what they were --------------------------------------------
-@cache
+@lru_cache(10_000)
 def size_text(size: Size) -> str:
     """A size as text that reads back as the same size.
 
@@ -112,18 +115,16 @@ def size_text(size: Size) -> str:
 
 
 def axis_text(axis: Axis) -> str:
-    """An axis as exact text: ``x``, or ``x=2*k`` where the size is not the label's own symbol."""
-    if axis.size.name == axis.label and not axis.label[0].isdigit():
-        return str(axis.label)
-    return f"{axis.label}={size_text(axis.size).replace(' ', '')}"
+    """An axis as text that reads back as it: ``x``, or ``x=2*k``."""
+    size_text(axis.size)
+    return str(axis)
 
 
-@cache
+@lru_cache(10_000)
 def array_text(array: Array) -> str:
-    """An array as exact text: ``"y k=64"``, ``"e : index(n)"``, ``"()"``."""
-    axes = " ".join(map(axis_text, array.axes)) or "()"
-    if array.bound is None:
-        return axes if array.dtype == "float" else f"{axes} : {array.dtype}"
-    if array.dtype != "int":
+    """An array as text that reads back as it: ``"y k=64"``, ``"e : index(n)"``, ``"()"``."""
+    for size in (*(axis.size for axis in array.axes), *([] if array.bound is None else [array.bound])):
+        size_text(size)
+    if array.bound is not None and array.dtype != "int":
         raise OutputError(f"the array {array!r} cannot be written", why="only integers have an index bound")
-    return f"{axes} : index({size_text(array.bound)})"
+    return str(array)

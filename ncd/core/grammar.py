@@ -7,11 +7,13 @@ A tree is ``("number", value)``, ``("name", text)``, ``("call", name, trees)``,
 from __future__ import annotations
 
 import re
+import unicodedata
 from fractions import Fraction
 
 from ncd.errors import NotationError
 
 LABEL = r"[^\W\d][\w'\u0300-\u036f\u2032]*"
+NAME = re.compile(rf"{LABEL}\Z")
 TOKEN = re.compile(
     rf"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<name>{LABEL})"
     r"|(?P<operator>\*\*|//|<=|>=|==|!=|[-+*/%(),<>^]))")
@@ -93,6 +95,9 @@ class _Parser:
             return inner
         if kind != "name":
             self.fail("expected a number, a name or `(`")
+        token = unicodedata.normalize("NFKC", token)        # as labels and Python's names are
+        if not NAME.match(token):
+            self.fail("this is not a name")
         self.index += 1
         if self.peek()[1] != "(":
             return ("name", token)

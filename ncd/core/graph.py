@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from hashlib import blake2b
 
 
 class Graph:
@@ -33,6 +34,10 @@ class Graph:
 
     def __len__(self):
         return len(self.ops)
+
+    def __getstate__(self) -> tuple[None, dict]:
+        """The nodes only: a cached hash of texts does not outlive its process."""
+        return None, {name: getattr(self, name) for name in self.__slots__ if name != "__dict__"}
 
     def __iter__(self) -> Iterator[tuple[object, tuple[int, ...], range]]:
         """Each node in order: the operation, the wires it reads, the wires it makes."""
@@ -59,7 +64,7 @@ class Graph:
     def producer(self) -> list[int]:
         """For each wire the node that makes it, −1 for an input."""
         made = [-1] * len(self.types)
-        for node, (op, _, wires) in enumerate(self):
+        for node, (_, _, wires) in enumerate(self):
             for wire in wires:
                 made[wire] = node
         return made
@@ -110,11 +115,20 @@ class Graph:
         dead = [node for node in range(len(self))
                 if node not in reached and self.ops[node].place is not None]
         if dead:
-            code = self._codes({})
-            dead.sort(key=lambda node: (code[self.first[node]] if self.ops[node].cod
-                                        else hash(self.ops[node])))
+            digest = self._digests()
+            dead.sort(key=digest.__getitem__)
             order = order + self._post_order(dead, reached)
         return [node for node in order if self.ops[node].place is not None]
+
+    def _digests(self) -> list[bytes]:
+        """A structural digest of each node that is the same in every process: it orders names."""
+        texts = {op: repr(op) for op in set(self.ops)}
+        made: list[bytes] = []
+        for op, args in zip(self.ops, self.args):
+            read = [(wire - self.first[node], made[node]) if (node := self.producer[wire]) >= 0 else (wire, b"")
+                    for wire in args]
+            made.append(blake2b(repr((texts[op], read)).encode(), digest_size=16).digest())
+        return made
 
     def _codes(self, serial: dict[int, int]) -> list[int]:
         """A structural hash of each wire."""
@@ -147,21 +161,29 @@ class Graph:
         return names
 
     # -- equality ----------------------------------------------------------------
-    def _number(self, table: dict) -> tuple:
-        """Hash-cons into a table shared with another graph: equal values get equal numbers."""
-        serial = self._serial
-        number = list(range(len(self.inputs)))
+    def _number(self, table: dict, operations: dict) -> tuple:
+        """Hash-cons into tables shared with another graph: equal values get equal numbers.
+
+        Each operation object is compared once, so nested shared blocks stay linear.
+        """
+        serial, seen = self._serial, {}
+        number, bases = list(range(len(self.inputs))), []
         for node, (op, args) in enumerate(zip(self.ops, self.args)):
-            key = (op, tuple([number[wire] for wire in args]), serial.get(node))
+            kind = seen.get(id(op))
+            if kind is None:
+                kind = seen[id(op)] = operations.setdefault(op, len(operations))
+            key = (kind, tuple([number[wire] for wire in args]), serial.get(node))
             base = table.get(key)
             if base is None:
                 base = table[key] = table["next"]
                 table["next"] += max(1, len(op.cod))
+            bases.append(base)
             number.extend(range(base, base + len(op.cod)))
-        reached = set(self.order)
-        dead = sorted(number[self.first[node]] if self.ops[node].cod else -1
-                      for node in self.placed if node not in reached)
-        return tuple(number[wire] for wire in self.outputs), tuple(dead)
+        dead = ()
+        if len(self.order) < len(self):
+            reached = set(self.order)
+            dead = tuple(sorted(bases[node] for node in self.placed if node not in reached))
+        return tuple([number[wire] for wire in self.outputs]), dead
 
     def equals(self, other: Graph) -> bool:
         """Equality in the free copy-discard category, in linear time."""
@@ -169,8 +191,8 @@ class Graph:
             return True
         if self.inputs != other.inputs or len(self.outputs) != len(other.outputs):
             return False
-        table = {"next": len(self.inputs)}
-        return self._number(table) == other._number(table)
+        table, operations = {"next": len(self.inputs)}, {}
+        return self._number(table, operations) == other._number(table, operations)
 
     @cached_property
     def code(self) -> int:

@@ -54,6 +54,8 @@ class Operation:
             by itself (einsum), see ``multilinear``.
         place: The name under which it keeps its parameters or keys, or None if it has none.
         tied: Whether equal places share those parameters.
+        any_dtype: The positions of the inputs whose entries are moved, not computed with:
+            written for floats, they take integers, truth values and keys as well.
     """
 
     primitive = False
@@ -61,6 +63,7 @@ class Operation:
     multilinear = False
     deterministic = True
     linear: tuple[int, ...] = ()
+    any_dtype: tuple[int, ...] = ()
     place: str | None = None
     tied = False
 
@@ -93,6 +96,10 @@ class Operation:
     def __eq__(self, other):
         return self is other or (isinstance(other, Operation) and self._hash == other._hash
                                  and self.key == other.key)
+
+    def __getstate__(self) -> dict:
+        """The fields only: a cached hash of texts does not outlive its process."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     # -- type --------------------------------------------------------------------
     @property
@@ -217,6 +224,9 @@ def place_lifted(dom: tuple[Array, ...], arrays: tuple[Array, ...], array: Array
     extra = lifted_axes(dom, arrays)
     if not extra:
         return array
+    if len(dom) == 1 and array.labels == dom[0].labels:     # every axis stays where it stood
+        new = {axis.label: axis for axis in array.axes}
+        return array.with_axes(new.get(axis.label, axis) for axis in arrays[0].axes)
     if len(dom) == 1:
         return array.with_axes(arrays[0].replace(dom[0].labels, array.axes))
     return array.with_axes((*extra, *array.axes))

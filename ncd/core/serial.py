@@ -13,7 +13,9 @@ import dataclasses
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import accumulate, repeat
 from typing import Any
 
 from ncd.core.category import Diagram
@@ -27,6 +29,7 @@ from ncd.errors import LoadError, NcdError
 FORMAT, VERSION = "ncd-diagram", 1
 MAX_LENGTH, MAX_DEPTH, MAX_NODES = 64 * 2 ** 20, 100, 1_000_000
 # A string, closed or not, is one token, so that this scan is linear on any text.
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.S)
 
 
@@ -76,7 +79,7 @@ def to_json(diagram: Diagram) -> str:
         if id(current) in number:
             continue
         if inner is None:
-            inner = list(diagrams_in(current.graph.ops))
+            inner = list(diagrams_in(list({id(op): op for op in current.graph.ops}.values())))
             waiting.append((current, inner))
             waiting.extend((item, None) for item in reversed(inner))
             continue
@@ -96,10 +99,13 @@ def to_json(diagram: Diagram) -> str:
 def _written(diagram: Diagram, writer: Writer) -> str:
     """One diagram as JSON text, a node a line."""
     graph = diagram.graph
-    nodes = []
+    nodes, texts = [], {}
     for op, args in zip(graph.ops, graph.args):
-        made = writer.operation(op)
-        nodes.append("  " + json.dumps({"op": made["op"], "in": args, "fields": made["fields"]}))
+        if id(op) not in texts:
+            made = writer.operation(op)
+            texts[id(op)] = json.dumps(made["op"]), json.dumps(made["fields"])
+        name, fields = texts[id(op)]
+        nodes.append(f'  {{"op": {name}, "in": {json.dumps(args)}, "fields": {fields}}}')
     listed = "".join(("\n", ",\n".join(nodes), "\n ")) if nodes else ""
     ends = {name: json.dumps(list(map(array_text, types.inside)))
             for name, types in (("dom", diagram.dom), ("cod", diagram.cod))}
@@ -137,6 +143,7 @@ def from_json(text: str | bytes, operations: Iterable[type] | Mapping[str, type]
         reader.diagrams.append(_read(item, reader, ("diagrams", place), nodes))
         nodes += len(reader.diagrams[-1])
     made = _read(data["diagram"], reader, ("diagram",), nodes)
+    reader.guarded((), "the diagram", check, made, deep=True)    # definitions have their types too
     if title is not None:
         made.title = title
     return made
@@ -181,12 +188,9 @@ def _parsed(text: str | bytes, reader: Reader) -> Any:
         reader.fail((), f"a file of {len(text)} characters; at most {MAX_LENGTH}")
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        depth = 0
-        for match in _BRACKET.finditer(text):
-            depth += match[0] in ("[", "{")
-            depth -= match[0] in ("]", "}")
-            if depth > MAX_DEPTH:
-                reader.fail((), f"nested deeper than {MAX_DEPTH}")
+        steps = map(_STEP.get, _BRACKET.findall(text), repeat(0))
+        if max(accumulate(steps), default=0) > MAX_DEPTH:
+            reader.fail((), f"nested deeper than {MAX_DEPTH}")
         return json.loads(text, object_pairs_hook=_unique, parse_int=_integer, parse_float=_float,
                           parse_constant=_constant)
     except LoadError:
@@ -198,8 +202,7 @@ def _parsed(text: str | bytes, reader: Reader) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"the name {twice[:100]!r} stands twice in one object")
     return made
 

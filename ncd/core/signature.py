@@ -6,32 +6,31 @@ array without axes, the empty text no arrays; ``"e : index(n)"`` holds integers 
 
 from __future__ import annotations
 
-import re
-
 from ncd.core.array import DTYPES, Array
-from ncd.core.axis import Axis, fresh
+from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Ty
-from ncd.core.size import parse_size
-from ncd.errors import NcdError, NotationError
+from ncd.core.size import Size, parse_size
+from ncd.errors import AxisError, NcdError, NotationError, pointed
 
 MAX_TEXT = 100_000
 
 
-def split_top(text: str, separator: str, offset: int = 0) -> list[tuple[str, int]]:
+def split_top(text: str, separator: str, offset: int = 0, whole: str | None = None) -> list[tuple[str, int]]:
     """Cut at a separator outside parentheses; each piece with its position."""
     pieces, depth, start = [], 0, 0
+    whole, shift = (text, 0) if whole is None else (whole, offset)
     for index, character in enumerate(text):
         if character == "(":
             depth += 1
         elif character == ")":
             depth -= 1
             if depth < 0:
-                raise NotationError("a parenthesis closes that was not opened", text, index)
+                raise NotationError("a parenthesis closes that was not opened", whole, shift + index)
         elif character == separator and depth == 0:
             pieces.append((text[start:index], offset + start))
             start = index + 1
     if depth:
-        raise NotationError("a parenthesis is not closed", text, text.rindex("("))
+        raise NotationError("a parenthesis is not closed", whole, shift + text.rindex("("))
     pieces.append((text[start:], offset + start))
     return pieces
 
@@ -56,45 +55,64 @@ def _words(text: str):
 def parse_axis(word: str, whole: str, position: int) -> Axis:
     """One axis: ``x``, ``x=128``, ``x=2*k+1`` or a bare size ``3``."""
     label, equals, size = word.partition("=")
+    if not label:
+        raise NotationError("a size without a label", whole, position)
     try:
-        if not equals and label.isdigit():
-            return Axis(label, int(label))
-        if not label:
-            raise NotationError("a size without a label")
-        return Axis(label, parse_size(size) if equals else None)
+        name = Label(label)
+    except AxisError as error:
+        raise NotationError(error.what, whole, position, **error.details) from None
+    try:
+        return Axis(name, parse_size(size) if equals else None)
     except NotationError as error:
-        raise NotationError(error.what, whole, position + len(label) + 1 + (error.position or 0)
-                            if equals else position) from None
+        raise NotationError(error.what, whole, position + len(label) + 1 + (error.position or 0)) from None
     except NcdError as error:
-        raise type(error)(error.what, pattern=whole, **error.details) \
-            if not isinstance(error, NotationError) else error from None
+        raise _shown(error, whole, position) from None
+
+
+def _shown(error: NcdError, whole: str, position: int) -> NcdError:
+    """The same error, with a caret under the text that it is about."""
+    return type(error)(error.what, pattern=pointed(whole, position), **error.details)
 
 
 def parse_array(text: str, whole: str, offset: int) -> Array:
     body, colon, kind = text.partition(":")
     dtype, bound = "float", None
     if colon:
+        place = offset + len(body) + 1 + len(kind) - len(kind.lstrip())
         kind = kind.strip()
-        match = re.fullmatch(r"index\((.+)\)", kind)
-        if match:
-            dtype, bound = "int", parse_size(match[1])
+        if kind.startswith("index(") and kind.endswith(")"):
+            dtype, bound = "int", _bound(kind[len("index("):-1], whole, place + len("index("))
         elif kind in DTYPES:
             dtype = kind
         else:
-            raise NotationError(f"{kind!r} is not a dtype: {', '.join(DTYPES)} or index(n)",
-                                whole, offset + text.index(":") + 1)
+            raise NotationError(f"{kind!r} is not a dtype: {', '.join(DTYPES)} or index(n)", whole, place)
     axes: list[Axis] = []
+    taken: set[str] = set()
+    twice = None
     for word, position in words(body, offset):
         if word == "()":
             continue
         axis = parse_axis(word, whole, position)
         if str(axis.label)[0].isdigit():  # 3 3 is two anonymous axes: 3 and 3'
-            axis = Axis(fresh(axis.label, [a.label for a in axes]), axis.size)
+            axis = Axis(fresh(axis.label, taken), axis.size)
+        elif axis.label in taken:
+            twice = position if twice is None else twice
         axes.append(axis)
+        taken.add(axis.label)
     try:
         return Array(axes, dtype, bound)
     except NcdError as error:
-        raise type(error)(error.what, pattern=whole, **error.details) from None
+        raise _shown(error, whole, offset if twice is None else twice) from None
+
+
+def _bound(text: str, whole: str, position: int) -> Size:
+    """The size in ``index(n)``."""
+    try:
+        return parse_size(text)
+    except NotationError as error:
+        raise NotationError(error.what, whole, position + (error.position or 0)) from None
+    except NcdError as error:
+        raise _shown(error, whole, position) from None
 
 
 def parse_type(text: str, whole: str | None = None, offset: int = 0) -> tuple[Array, ...]:
@@ -113,7 +131,7 @@ def parse_type(text: str, whole: str | None = None, offset: int = 0) -> tuple[Ar
     if not text.strip():
         return ()
     arrays = []
-    for piece, position in split_top(text, ",", offset):
+    for piece, position in split_top(text, ",", offset, whole):
         if not piece.strip():
             raise NotationError("an array without axes is written ()", whole, position)
         arrays.append(parse_array(piece, whole, position))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
-from ncd.errors import ArityError, NcdError, RuleError
+from ncd.errors import ArityError, NcdError, RuleError, SizeError
 from ncd.ops.control import Broadcast, Opaque
 
 
@@ -58,7 +58,19 @@ class Run:
         return size.evaluate(self.sizes)
 
     def shape(self, array) -> tuple[int, ...]:
-        return tuple(axis.size.evaluate(self.sizes) for axis in array.axes)
+        """The sizes of an array's axes as numbers.
+
+        Raises:
+            SizeError: A size that is zero, negative or a fraction here.
+        """
+        shape = tuple([axis.size.evaluate(self.sizes) for axis in array.axes])
+        if not all(isinstance(size, int) and size > 0 for size in shape):
+            bad = [f"{axis.label} = {axis.size} = {size}" for axis, size in zip(array.axes, shape)
+                   if not (isinstance(size, int) and size > 0)]
+            raise SizeError(f"the array `{array}` has no shape here", have=", ".join(bad),
+                            want="positive integers",
+                            sizes=", ".join(f"{k} = {v}" for k, v in sorted(self.sizes.items())))
+        return shape
 
     def __call__(self, program: Program, inputs: Sequence) -> list:
         """Run a flat program on values."""
@@ -123,7 +135,8 @@ class Interpretation:
         Raises:
             RuleError: A primitive without a rule, or any unlisted operation for ``"raise"``.
         """
-        found = self._listed(op)
+        # The rule of Broadcast calls the rule of what is lifted; without one the definition is lifted.
+        found = None if isinstance(op, Broadcast) else self._listed(op)
         if found is not None:
             return found
         if isinstance(op, Broadcast):

@@ -30,10 +30,10 @@ def _visit(run: Run, op, *inputs):
 
 
 class _Places(Interpretation):
-    """Opens every defined operation and visits every primitive, a user's own too."""
+    """Opens every defined operation that has places and visits the others."""
 
     def rule(self, op):
-        return _visit if op.primitive else None
+        return _visit if op.primitive or op.place is None else None
 
 
 OPENED = _Places("places", {})

@@ -65,10 +65,16 @@ def described(diagram: Diagram, title: str, depth: int = 0) -> str:
 
 def write(diagram: Diagram, path: Path, title: str, depth: int = 0) -> None:
     """Write by the suffix; what stood there before is replaced whole or not at all."""
-    if path.suffix.lower() not in (".txt", ".json"):
+    suffix = path.suffix.lower()
+    if suffix not in (".txt", ".json"):
+        from ncd.interpret.draw import FORMATS
+        if suffix not in FORMATS:
+            want = ", ".join(dict.fromkeys((*FORMATS, ".txt", ".json")))
+            raise OutputError(f"cannot write `{path}`: its suffix says no format",
+                              have=suffix or "no suffix", want=want)
         diagram.draw(path, depth=depth)
         return
-    text = diagram.to_json() if path.suffix.lower() == ".json" else described(diagram, title, depth) + "\n"
+    text = diagram.to_json() if suffix == ".json" else described(diagram, title, depth) + "\n"
     temporary = None
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False,
@@ -89,7 +95,8 @@ def write(diagram: Diagram, path: Path, title: str, depth: int = 0) -> None:
 # -- costs -----------------------------------------------------------------------------
 def priced(measures: Mapping[str, Size], given: Mapping[str, int]) -> Priced:
     """{measure: {"formula", "value"}}; the value is None where a size is not given."""
-    return {name: {"formula": str(size), "value": size.evaluate(given) if size.symbols <= set(given) else None}
+    known = set(given)
+    return {name: {"formula": str(size), "value": size.evaluate(given) if size.symbols <= known else None}
             for name, size in measures.items()}
 
 

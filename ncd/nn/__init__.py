@@ -29,7 +29,6 @@ from ncd.nn.activation import (
 from ncd.nn.attention import (
     attention,
     causal_mask,
-    core,
     window_mask,
 )
 from ncd.nn.convolution import (
@@ -42,7 +41,12 @@ from ncd.nn.feedforward import (
     gated_feed_forward,
 )
 from ncd.nn.graph import (
+    graph_convolution,
+    graph_isomorphism,
+    message_passing,
     normalised_adjacency,
+    readout,
+    segment_softmax,
 )
 from ncd.nn.linear import (
     embedding,
@@ -121,7 +125,6 @@ __all__ = [
     "bidirectional",
     "causal_mask",
     "convolution",
-    "core",
     "cos",
     "cross_attention",
     "cross_entropy",
@@ -137,6 +140,8 @@ __all__ = [
     "gelu",
     "gelu_tanh",
     "global_mean_pool",
+    "graph_convolution",
+    "graph_isomorphism",
     "group_norm",
     "grouped_query_attention",
     "gru",
@@ -156,12 +161,14 @@ __all__ = [
     "max_pool",
     "mean",
     "mean_pool",
+    "message_passing",
     "mixture_of_experts",
     "multi_head_attention",
     "negate",
     "normalised_adjacency",
     "post_norm",
     "pre_norm",
+    "readout",
     "reciprocal",
     "relu",
     "residual",
@@ -171,6 +178,7 @@ __all__ = [
     "rotary",
     "router",
     "rsqrt",
+    "segment_softmax",
     "selective_state_space",
     "self_attention",
     "sigmoid",

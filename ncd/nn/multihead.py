@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ncd.build.derived import relabel
 from ncd.build.notation import axes_of, size_of
 from ncd.build.trace import Wire, trace
 from ncd.core.array import Array
@@ -17,7 +18,6 @@ from ncd.nn.attention import Mask, core, in_order
 from ncd.nn.linear import project
 from ncd.nn.position import rotary as rotated
 from ncd.ops.control import Block
-from ncd.ops.multilinear import Reindex, affine
 
 
 class Heads(NamedTuple):
@@ -66,10 +66,11 @@ def _multi_head(query: Wire, memory: Wire, given: Sequence[Wire], heads: Heads, 
         q = rotated(f"{y.label} {heads.k.label}", rotation, mask.offset)(q)
         key = rotated(f"{x.label} {heads.k.label}", rotation)(key)
     out = core(y.label, x.label, heads.k.label, heads.v.label, mask)(q, key, value, *given)
-    return in_order(project((heads.v, *heads.all), (m,), bias, "O")(out), (y, m))
+    # The queries' axis goes first, so that what L^O returns stands after it.
+    return project((heads.v, *heads.all), (m,), bias, "O")(in_order(out, (y, heads.v, *heads.all)))
 
 
-def _rotation(value) -> float | None:
+def _rotation(value: bool | float | None) -> float | None:
     return None if value is None or value is False else 10000 if value is True else value
 
 
@@ -194,11 +195,7 @@ def self_attention(axes: str = "x m", heads=None, width=None, *, groups=None, ma
     parts = Heads.read((*array.labels, y.label), heads, width, groups)
 
     def body(sequence, *given):
-        query = _renamed(x, y)(sequence)
-        return _renamed(y, x)(_multi_head(query, sequence, given, parts, masking, _rotation(rotary), bias))
+        query = relabel(**{x.label: y.label})(sequence)
+        attended = _multi_head(query, sequence, given, parts, masking, _rotation(rotary), bias)
+        return relabel(**{y.label: x.label})(attended)
     return Block("self_attention", trace(body, (array, *masking.inputs(y, x)))).diagram
-
-
-def _renamed(old: Axis, new: Axis) -> Diagram:
-    """The reindexing that only changes a label."""
-    return Reindex(Array((old,)), (new,), (affine(0, {new.label: 1}),)).diagram

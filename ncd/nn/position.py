@@ -54,7 +54,7 @@ def _two(text: str, what: str) -> tuple[Axis, Axis]:
 def _base(base) -> float:
     if isinstance(base, bool) or not isinstance(base, (int, float)) or not 0 < base < float("inf"):
         raise NcdError(f"base = {base!r}", want="a positive number")
-    return base
+    return float(base)
 
 
 def sinusoidal(axes: str, base: float = 10000, offset=0) -> Diagram:

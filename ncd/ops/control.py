@@ -87,6 +87,8 @@ class Scan(Operation):
     def __post_init__(self):
         super().__post_init__()
         dom, cod = self.body.dom.inside, self.body.cod.inside
+        if not 0 <= self.states <= len(dom):
+            raise ArityError(f"a body of {len(dom)} inputs has no {self.states} states")
         have = dom[:self.states]
         if len(cod) < self.states or cod[:self.states] != have:
             raise AxisError("a scan's body returns its states with the types they came with",
@@ -174,6 +176,16 @@ class Broadcast(Operation):
 
     op: Operation
     arrays: tuple[Array, ...]
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.arrays) != len(self.op.dom):
+            raise ArityError(f"`{self.op.name}` is broadcast to another number of arrays",
+                             have=str(len(self.arrays)), want=str(len(self.op.dom)))
+        for have, want in zip(self.arrays, self.op.dom):
+            if have.dtype != want.dtype or not set(want.axes) <= set(have.axes):
+                raise AxisError(f"`{self.op.name}` is broadcast to an array without its axes",
+                                have=str(have), want=str(want))
 
     @property
     def dom(self):

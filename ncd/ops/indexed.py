@@ -37,6 +37,7 @@ class Gather(Operation):
     axis: Label
 
     primitive = True
+    any_dtype = (0,)
     linear = (0,)
     multilinear = True
 

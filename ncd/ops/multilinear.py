@@ -157,6 +157,7 @@ class Reindex(Operation):
     fill: float | None = None
 
     primitive = True
+    any_dtype = (0,)
 
     def __post_init__(self):
         super().__post_init__()
@@ -246,6 +247,7 @@ class View(Operation):
     axes: tuple[Axis, ...]
 
     primitive = True
+    any_dtype = (0,)
     linear = (0,)
 
     def __post_init__(self):

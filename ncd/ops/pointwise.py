@@ -13,7 +13,7 @@ from ncd.core.size import as_size
 from ncd.errors import ArityError, AxisError
 from ncd.ops.monoid import Monoid
 from ncd.ops.multilinear import union_axes
-from ncd.ops.scalar import ScalarFunction
+from ncd.ops.scalar import TO_FLOAT, ScalarFunction
 
 
 def as_constant(value):
@@ -49,6 +49,8 @@ class Map(Operation):
             raise ArityError(f"`{self.function.name}` takes {self.function.arity} arguments",
                              have=f"{len(self.arrays)} arrays and "
                                   f"{sum(c is not None for c in constants)} constants")
+        if any(array.dtype == "key" for array in self.arrays):
+            raise AxisError(f"`{self.function.name}` of a random key", have=", ".join(map(str, self.arrays)))
 
     @property
     def dom(self):
@@ -85,6 +87,10 @@ class Map(Operation):
     @property
     def multilinear(self):
         return self.function.multilinear
+
+    @property
+    def any_dtype(self):
+        return (0,) if self.function == TO_FLOAT and self.arrays else ()
 
     @property
     def own(self):
@@ -200,6 +206,7 @@ class Stop(Operation):
     array: Array
 
     primitive = True
+    any_dtype = (0,)
     elementwise = True
 
     @property

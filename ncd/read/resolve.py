@@ -23,7 +23,7 @@ from typing import Any
 from ncd.core import serial
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
-from ncd.errors import LoadError
+from ncd.errors import PACKAGE, LoadError
 
 FORMS = ["transformer             a name of the zoo (`ncd zoo` lists them)",
          "file.py:name            a diagram in a file of yours",
@@ -42,6 +42,9 @@ def load(model: str | os.PathLike, operations: Iterable[type] | Mapping[str, typ
 
     Raises:
         LoadError: Nothing is called so, or what is called so is not a diagram.
+
+    >>> print(load("scaled_attention").cod)
+    y k
     """
     if not isinstance(model, (str, os.PathLike)):
         raise LoadError(f"a model is named by a text, not by a {type(model).__name__}", want=FORMS)
@@ -58,8 +61,8 @@ def load(model: str | os.PathLike, operations: Iterable[type] | Mapping[str, typ
                         mend=f"write {text}:{next(iter(found), 'name')}")
     if not colon:
         return _from_zoo(text)
-    if not name.isidentifier():
-        raise LoadError(f"`{name}` is not a name in `{where}`", want=FORMS)
+    if not where or not name.isidentifier():
+        raise LoadError(f"`{text}` names no model", want=FORMS)
     is_file = where.endswith(".py") or os.sep in where or "/" in where
     with _importing_from(Path(where).absolute().parent if is_file else Path.cwd()):
         module = _run_file(Path(where)) if is_file else _import(where)
@@ -136,18 +139,18 @@ def _run_file(path: Path) -> types.ModuleType:
         raise _unreadable(path, error) from None
     module = types.ModuleType(f"<{path}>")
     module.__file__ = str(path)
-    with _running(path):
-        code = compile(source, str(path), "exec", dont_inherit=True)
-        # Classes of the file look their module up by name (dataclasses do), so it is kept.
-        sys.modules[module.__name__] = module
-        exec(code, module.__dict__)
+    # Classes of the file look their module up by name (dataclasses do), so it is kept.
+    sys.modules[module.__name__] = module
+
+    def execute():
+        exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
+    _running(execute, path, str(path))
     return module
 
 
 def _import(name: str) -> types.ModuleType:
     try:
-        with _running(None, name):
-            return importlib.import_module(name)
+        return _running(lambda: importlib.import_module(name), name)
     except LoadError as error:
         cause = error.__cause__
         missing = getattr(cause, "name", None) if isinstance(cause, ModuleNotFoundError) else None
@@ -157,39 +160,29 @@ def _import(name: str) -> types.ModuleType:
         raise
 
 
-@contextmanager
-def _running(path: Path | None, name: str = "") -> Iterator[None]:
-    """Turn what the user's own code raises into an error that shows its line."""
+def _running(code: Callable[[], Any], source: Path | str, file: str | None = None) -> Any:
+    """Run the user's own code; what it raises becomes an error that shows its line."""
     try:
-        yield
+        return code()
     except (Exception, SystemExit) as error:
-        what = f"`{path or name}` failed: {type(error).__name__}"
-        raise LoadError(what, where=_line_of(error, path), why=str(error).splitlines()[:30] or None,
-                        line=_source_of(error, path)) from error
+        place = _place(error, file)
+        line = None
+        if place is not None:
+            linecache.checkcache(place[0])
+            line = linecache.getline(*place).strip()
+        raise LoadError(f"`{source}` failed: {type(error).__name__}",
+                        where=f"{place[0]}:{place[1]}" if place else None,
+                        why=str(error).splitlines()[:30], line=line) from error
 
 
-def _place(error: BaseException, path: Path | None) -> tuple[str, int] | None:
-    """The file and line of the user that an error was raised from: the innermost one outside ncd."""
+def _place(error: BaseException, file: str | None) -> tuple[str, int] | None:
+    """The file and line that an error came from: the last in the user's file, else outside ncd."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return error.filename, error.lineno
-    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)
-              if not frame.filename.startswith((own, "<frozen"))]
-    mine = [frame for frame in frames if path is not None and frame[0] == str(path)]
-    return (mine or frames or [None])[-1]
-
-
-def _line_of(error: BaseException, path: Path | None) -> str | None:
-    place = _place(error, path)
-    return f"{place[0]}:{place[1]}" if place else None
-
-
-def _source_of(error: BaseException, path: Path | None) -> str | None:
-    place = _place(error, path)
-    if place is None:
-        return None
-    linecache.checkcache(place[0])
-    return linecache.getline(*place).strip() or None
+              if not frame.filename.startswith((PACKAGE, "<frozen"))]
+    mine = [frame for frame in frames if frame[0] == file]
+    return (mine or [frame for frame in frames if frame[0] != importlib.__file__] or [None])[-1]
 
 
 def _named(module: types.ModuleType, name: str, where: str) -> Any:
@@ -217,13 +210,12 @@ def _diagram(value: Any, name: str, where: str, module: types.ModuleType) -> Dia
         except (TypeError, ValueError) as error:
             raise LoadError(f"`{name}` in `{where}` is a function that cannot be called without arguments",
                             why=str(error), mend="give its parameters defaults, or name a diagram") from None
-        with _running(Path(where) if where.endswith(".py") else None, where):
-            made = value()
+        made = _running(value, where, getattr(module, "__file__", None))
     if isinstance(made, Operation):
         return made.diagram
     if not isinstance(made, Diagram):
-        what = "is" if made is value else "returns"
-        raise LoadError(f"`{name}` in `{where}` {what} a {type(made).__name__}, not a diagram",
+        what = "is" if made is value else "returns something"
+        raise LoadError(f"`{name}` in `{where}` {what} of the type {type(made).__name__}, not a diagram",
                         want="a diagram, an operation, or a function without arguments that returns one",
                         have=", ".join(found for found in _diagrams(module) if found != name) or None)
     return made

@@ -19,10 +19,10 @@ def scaled_attention() -> Diagram:
     y k, x k, x k -> y k
     """
     @diagram("y k, x k, x k -> y k")
-    def scaled(q, k, v):
+    def attention(q, k, v):
         scores = einsum("y k, x k -> y x")(q, k) * size("k") ** -0.5
         return einsum("y x, x k -> y k")(nn.softmax("x")(scores), v)
-    return scaled
+    return attention
 
 
 def multi_head_attention() -> Diagram:

@@ -57,7 +57,7 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0) -> str:
     if suffix not in FORMATS:
         raise OutputError(f"cannot draw to {os.path.basename(name)!r}",
                           have=suffix or "no suffix", want=", ".join(FORMATS),
-                          mend=f"name the file {os.path.splitext(os.path.basename(name))[0] or 'diagram'}.svg")
+                          mend="name it diagram.svg")
     text = FORMATS[suffix](diagram, depth)
     _write(name, text)
     return text

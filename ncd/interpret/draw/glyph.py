@@ -31,7 +31,7 @@ from ncd.interpret.draw.measure import (
     VIEW_BAR,
     WIRE,
 )
-from ncd.interpret.draw.scene import Arc, Element, Shape, Text, dot, rectangle
+from ncd.interpret.draw.scene import Arc, Element, Shape, Text, Wire, dot, rectangle
 
 Place = tuple[int, int]      # (which array, which of its rows)
 
@@ -98,6 +98,12 @@ def centred(runs: Runs, x: float, y: float, size: float) -> Text:
     return Text(runs, x, y + 0.34 * size, size, "middle")
 
 
+def centred_lines(lines: Sequence[Runs], x: float, y: float, size: float) -> list[Text]:
+    """Lines of text whose middle is at a point."""
+    step = size * 1.12
+    return [centred(runs, x, y + step * (n - (len(lines) - 1) / 2), size) for n, runs in enumerate(lines)]
+
+
 def box(ins, outs, runs: Runs, size: float = 16.0, fill: str = PLAIN, least: float = 40.0,
         line: float = 1.0) -> Mark:
     """An outlined box with a name: any operation without a mark of its own."""
@@ -109,15 +115,16 @@ def box(ins, outs, runs: Runs, size: float = 16.0, fill: str = PLAIN, least: flo
     return Mark(tuple(ins), tuple(outs), draw, width, 15.0, 15.0)
 
 
-def learned(ins, outs, runs: Runs) -> Mark:
-    """A bold symbol on a patch with one cut corner: an operation that keeps parameters."""
-    width = max(38.0, runs_width(runs, BOLD_SIZE) + 14)
+def learned(ins, outs, lines: Sequence[Runs]) -> Mark:
+    """A bold symbol, or a name on two lines, on a patch with one cut corner: what keeps parameters."""
+    size = BOLD_SIZE if len(lines) == 1 and len(lines[0][0].text) < 4 else TITLE_SIZE
+    width = max(38.0, *(runs_width(runs, size) + 14 for runs in lines))
 
     def draw(x, y, height):
         left, top, right, bottom, cut = x, y - 16, x + width, y + height + 16, 8.0
-        patch = Shape(((left, top), (right, top), (right, bottom), (left + cut, bottom), (left, bottom - cut)),
-                      LEARNED, "#9fb09a", 0.8)
-        return [patch, centred(runs, x + width / 2, y + height / 2, BOLD_SIZE)]
+        outline = ((left, top), (right, top), (right, bottom), (left + cut, bottom), (left, bottom - cut))
+        return [Shape(outline, LEARNED, "#9fb09a", 0.8),
+                *centred_lines(lines, x + width / 2, y + height / 2, size)]
     return Mark(tuple(ins), tuple(outs), draw, width, 16.0, 16.0)
 
 
@@ -149,8 +156,7 @@ def block(ins, outs, title: str) -> Mark:
                   BLOCK_TOP),
             Shape(((right, top), (right + DEPTH, top - DEPTH), (right + DEPTH, bottom - DEPTH),
                    (right, bottom)), BLOCK_SIDE)]
-        first = y + height / 2 - 8 * (len(runs) - 1)
-        return made + [centred(line, x + width / 2, first + 16 * n, TITLE_SIZE) for n, line in enumerate(runs)]
+        return made + centred_lines(runs, x + width / 2, y + height / 2, TITLE_SIZE)
     return Mark(tuple(ins), tuple(outs), draw, width + DEPTH, 16.0 + DEPTH, 16.0, 0.0, width + DEPTH / 2)
 
 
@@ -173,6 +179,20 @@ def triangle(ins, outs) -> Mark:
         middle, reach = y + height / 2, height / 2 + 13
         return [Shape(((x, middle), (x + width, middle - reach), (x + width, middle + reach)), PLAIN)]
     return Mark(tuple(ins), tuple(outs), draw, width, 13.0, 13.0)
+
+
+def circle(ins, outs, on: int) -> Mark:
+    """The thick open circle of a normalisation on one of its wires, the others bent in and out."""
+    rows = offsets(ins)
+    half = 14.0 if len(rows) == 1 else 18.0 + max(rows[on], rows[-1] - rows[on]) / 2
+
+    def draw(x, y, height):
+        centre = (x + half, y + rows[on])
+        bent = [Wire(points) for row in rows if row != rows[on]
+                for points in (((x, y + row), centre), (centre, (x + 2 * half, y + row)))]
+        straight = Wire(((x, centre[1]), (x + 2 * half, centre[1])))
+        return [straight, *bent, Shape((centre,), PLAIN, INK, 2.2, 11.0)]
+    return Mark(tuple(ins), tuple(outs), draw, 2 * half, 12.0, 12.0)
 
 
 def bar(ins, outs) -> Mark:
@@ -200,8 +220,9 @@ def ending(ins, outs, runs: Runs, size: float = LABEL_SIZE) -> Mark:
 
     def draw(x, y, height):
         middle = y + height / 2
+        tip = [] if outs else [arrow(x + width, middle)]
         return [rectangle(x, y - 9.5, x + width, y + height + 9.5, fill=PLAIN, width=0.8),
-                centred(runs, x + width / 2, middle, size), arrow(x + width, middle)]
+                centred(runs, x + width / 2, middle, size), *tip]
     return Mark(tuple(ins), tuple(outs), draw, width + 11, 9.5, 9.5, 0.0, width)
 
 
@@ -234,7 +255,8 @@ def trapezoid(ins, outs, stride: Runs = ()) -> Mark:
 
     def draw(x, y, height):
         top, bottom = y - 14, y + height + 14
-        made: list[Element] = [Shape(((x, top), (x + width, top), (x + width, bottom), (x, bottom - 10)), STAR)]
+        outline = ((x, top), (x + width, top), (x + width, bottom), (x, bottom - 10))
+        made: list[Element] = [Shape(outline, STAR)]
         star = Run("★")
         if not stride:
             return [*made, centred((star,), x + width / 2, (top + bottom) / 2 - 2, LABEL_SIZE)]

@@ -14,7 +14,8 @@ from ncd.core.graph import Graph
 from ncd.interpret.draw import schedule
 from ncd.interpret.draw.mathtext import Run, Runs, axis_runs, runs_width, word
 from ncd.interpret.draw.measure import DASH, LABEL_SIZE, PAD, RISE, WIRE
-from ncd.interpret.draw.plan import Plan, commutes, rows_of
+from ncd.interpret.draw.plan import Plan, rows_of
+from ncd.interpret.draw.rules import commutes
 from ncd.interpret.draw.scene import Column, Scene, Strand, Text, dot
 from ncd.interpret.draw.settle import Chunk, settle
 from ncd.interpret.draw.stand import Stand, travel
@@ -79,6 +80,8 @@ class Layout:
             strands = [Strand(0.0, y + WIRE * n, kind_of(array)) for n in range(rows_of(array))]
             self.live.append(Bundle(wire, array, strands))
         self.inputs = [bundle.ys for bundle in self.live]
+        self.dashes = {(index - 1, index): Strand(0.0, ys[0] - DASH, "dash")
+                       for index, ys in enumerate(self.inputs) if index}
         self._types(() if self.framed else [(b, range(len(b.strands))) for b in self.live], 12.0)
 
     def _end(self, tails: Sequence[float]) -> None:
@@ -97,9 +100,7 @@ class Layout:
         self.outputs = [bundle.ys for bundle in self.live]
         for bundle in self.live:
             self.scene.elements.extend(strand.done() for strand in bundle.strands)
-        for strand in self.dashes.values():
-            strand.to(self.x)
-            self.scene.elements.append(strand.done())
+        self._finish(self.dashes.values())
         self.scene.width = self.x
 
     # -- a column of types -----------------------------------------------------------
@@ -114,9 +115,8 @@ class Layout:
                     self.scene.elements.append(Text(runs, self.x + 4, y, LABEL_SIZE))
                     widths.append(runs_width(runs, LABEL_SIZE))
         width = max(least, max(widths) + 12 if max(widths) else 0.0)
-        for bundle in self.live:
-            for strand in bundle.strands:
-                strand.to(self.x + width)
+        for strand in (*(strand for bundle in self.live for strand in bundle.strands), *self.dashes.values()):
+            strand.to(self.x + width)
         self.scene.columns.append(Column(self.x + width / 2, tuple(
             (bundle.array, tuple(bundle.ys)) for bundle in self.live)))
         self.x += width
@@ -240,9 +240,7 @@ class Layout:
         self._carry_dashes(slots, seams, start, end)
         self.live, self.x = [bundle for bundle in fresh if bundle is not None], end
         if new:
-            self._types(new, 0.0)
-            for strand in self.dashes.values():
-                strand.to(self.x)
+            self._types(new, 6.0)
 
     def _steps(self, slots, seams: Sequence[float]) -> float:
         """The room that separators need to change their heights at 45°."""
@@ -258,13 +256,16 @@ class Layout:
             pair = (slots[index - 1].source, slots[index].source)
             strand = old.pop(pair, None)
             if strand is None:
-                strand = Strand(end - 0.35 * (end - start) if self.scene.columns[1:] or end > start
-                                else 0.0, seams[index], "dash")
+                strand = Strand(end - 0.35 * (end - start), seams[index], "dash")
             else:
                 strand.to(start)
             strand.to(end, seams[index])
             self.dashes[index - 1, index] = strand
-        self.scene.elements.extend(strand.done() for strand in old.values() if len(strand.points) > 1)
+        self._finish(old.values())
+
+    def _finish(self, dashes) -> None:
+        """Keep the separators that are long enough to be seen as such."""
+        self.scene.elements.extend(strand.done() for strand in dashes if strand.x - strand.points[0][0] > 6)
 
     def _operate(self, items, stands, rows, edges, last: bool) -> None:
         """Draw the marks of a column between what goes in and what comes out."""
@@ -297,15 +298,13 @@ class Layout:
                 bundle = Bundle(first + number, array, [strand for strand, _ in found])
                 live.append(bundle)
                 changed = [row for row, (_, was) in enumerate(found)
-                           if array.axes and was != array.axes[row] or not array.axes and was is None]
+                           if was is None or (array.axes and was != array.axes[row])]
                 if changed and not last:
                     new.append((bundle, changed))
             sides.append((len(item.slots), len(stand.op.cod)))
         self._dashes_by(items, stands, sides, [edge[1] for edge in edges], begin + pad, end)
         self.live, self.x = live, end
         self._types(new, 10.0)
-        for strand in self.dashes.values():
-            strand.to(self.x)
 
     def _dashes_by(self, items, stands, sides, seams, middle: float, end: float) -> None:
         """Separators pass between operations, end where one takes both arrays, and begin after it."""
@@ -318,7 +317,7 @@ class Layout:
             pair = (arrays_in[index - 1], arrays_in[index])
             if pair[0] == pair[1]:
                 strand.to(max(strand.x, stands[pair[0]].seam_end(middle)))
-                self.scene.elements.append(strand.done())
+                self._finish([strand])
             else:
                 strand.to(middle)
                 between[pair] = strand
@@ -334,7 +333,7 @@ class Layout:
                 strand = between.pop(pair, None) or Strand(middle, seams[number], "dash")
                 strand.to(end)
             kept[index - 1, index] = strand
-        self.scene.elements.extend(strand.done() for strand in between.values() if len(strand.points) > 1)
+        self._finish(between.values())
         self.dashes = kept
 
 

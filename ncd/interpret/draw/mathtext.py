@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from math import ceil
 from typing import NamedTuple
 
 from ncd.core.axis import Axis
@@ -34,8 +35,8 @@ def plain(runs: Runs) -> str:
 
 
 def runs_width(runs: Runs, size: float) -> float:
-    """An estimate of the width of a formula."""
-    return sum(width_of(run.text, size * (SMALL if run.level else 1)) for run in runs)
+    """An estimate of the width of a formula, in whole pixels."""
+    return float(ceil(sum(width_of(run.text, size * (SMALL if run.level else 1)) for run in runs)))
 
 
 def word(text: str, style: str = ITALIC, level: int = 0, limit: int = LONGEST) -> Runs:
@@ -61,8 +62,8 @@ def symbol_runs(name: str, level: int = 0) -> Runs:
 def size_runs(size: Size) -> Runs:
     """A size as a formula: products set side by side, powers raised, floors in ⌊ ⌋.
 
-    >>> plain(size_runs(Size("2*k + 1"))), plain(size_runs(Size("(x - 1)//2")))
-    ('2k+1', '⌊(x−1)/2⌋')
+    >>> plain(size_runs(Size("2*k + 1"))), plain(size_runs(Size("(x + 1)//2")))
+    ('2k+1', '⌊(x+1)/2⌋')
     >>> size_runs(Size("k") ** -0.5)
     (Run(text='k', style='italic', level=0), Run(text='−1/2', style='roman', level=1))
     """
@@ -146,7 +147,7 @@ def value_runs(value) -> Runs:
     ('1/2', '10−5')
     """
     if isinstance(value, float):
-        return (Run({"inf": "∞", "-inf": "−∞"}.get(str(value), str(value))),)
+        return (Run(f"{value:.4g}".replace("-", "−").replace("inf", "∞")),)
     constant = value.constant
     if constant is None or isinstance(constant, int):
         return clipped(size_runs(value), 28)

@@ -13,7 +13,8 @@ from ncd.interpret.draw.glyph import Mark
 from ncd.interpret.draw.layout import Layout
 from ncd.interpret.draw.mathtext import SANS, Run, Runs, axis_runs, runs_width, size_runs, word
 from ncd.interpret.draw.measure import LABEL_SIZE, REGIONS, TITLE_SIZE, WIRE
-from ncd.interpret.draw.plan import Plan, places_of, plan
+from ncd.interpret.draw.plan import Plan, places_of
+from ncd.interpret.draw.rules import plan
 from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Text, Wire, rectangle
 from ncd.ops.control import Block, Broadcast, Scan
 
@@ -85,7 +86,8 @@ class _Opener:
         made: list[Element] = [item.moved(shift, 0.0) for item in inside.scene.elements]
         for arrays, rows, left in ((op.body.dom.inside, inside.inputs, 0.0),
                                    (op.body.cod.inside, inside.outputs, width - shift)):
-            made += [_stub(left, left + shift, y, bool(array.axes)) for array, ys in zip(arrays, rows) for y in ys]
+            made += [_stub(left, left + shift, y, bool(array.axes))
+                     for array, ys in zip(arrays, rows) for y in ys]
         made += [Arc(bulge, top, bottom, -bulge, 2.0), Arc(width - bulge, top, bottom, bulge, 2.0)]
         made.append(Text(text, width / 2, bottom + 14, LABEL_SIZE, "middle"))
         spare = max(0.0, runs_width(text, LABEL_SIZE) - width)
@@ -105,14 +107,10 @@ def times(op: Scan) -> Runs:
 
 def _outer_rows(op: Scan, array, rows: Sequence[float]) -> list[float]:
     """The rows outside the parentheses: the scanned axis stands above those of one step."""
-    if op.axis.label not in array.labels or len(array.axes) == len(rows) and rows and \
-            op.axis.label not in array.labels:
+    if op.axis.label not in array.labels:
         return list(rows)
     inner = iter(rows)
-    made = []
-    for axis in array.axes:
-        made.append(rows[0] - WIRE if axis.label == op.axis.label else next(inner))
-    return made
+    return [rows[0] - WIRE if axis.label == op.axis.label else next(inner) for axis in array.axes]
 
 
 def _extent(inside: Layout) -> tuple[float, float, float, float]:

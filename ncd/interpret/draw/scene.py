@@ -90,7 +90,8 @@ class Text:
 
     @property
     def left(self) -> float:
-        return self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * runs_width(self.runs, self.size)
+        part = {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor]
+        return self.x - part * runs_width(self.runs, self.size)
 
     def bounds(self) -> Bounds:
         levels = {run.level for run in self.runs}

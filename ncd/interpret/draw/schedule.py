@@ -103,7 +103,9 @@ def arrange(graph: Graph, nodes: Sequence[int], live: Sequence[int], passing: Se
             key = sum(sources) / len(sources)
         else:
             wire, side = beside.get(node, (None, 0.0))
-            near = place[wire] if wire in place else made.get(graph.producer[wire]) if wire is not None else None
+            near = place.get(wire)
+            if near is None and wire is not None:
+                near = made.get(graph.producer[wire])
             key = len(live) if near is None else near + side
         made[node] = key
         keyed.append((key, number - len(nodes), Item(node, sources, order)))

@@ -110,7 +110,8 @@ class Stand:
 
     def place(self, rows: Sequence[Sequence[float]], top: float, bottom: float, first: float) -> None:
         """Fix every height, given the rows of the inputs and the room that there is."""
-        self.seen = {place: y for place, y in zip(self.left, (y for ys in rows for y in ys))}
+        self.first = first
+        self.seen = dict(zip(self.left, (y for ys in rows for y in ys)))
         self._stretch_cups()
         chunks = self._chunks()
         for chunk, unit in zip(chunks, self.units):
@@ -197,7 +198,7 @@ class Stand:
             if number == self.signed:
                 scene.elements.append(centred(self.sign, begin, y - 11, SIGN_SIZE))
         if self.text:
-            first = min(self.ys, default=0.0)
+            first = min(self.ys, default=self.first)
             scene.elements.extend(head(self.text, (left + right) / 2, first - 7))
         for (i, j), (strand, _) in made.items():
             strand.to(end, self.out_rows[i][j])
@@ -239,4 +240,4 @@ class Stand:
 def travel(deltas: Sequence[float], least: float = 30.0, most: float = 130.0) -> float:
     """How wide a stretch must be for wires to change their heights gracefully."""
     furthest = max((abs(delta) for delta in deltas), default=0.0)
-    return 0.0 if furthest == 0 else min(most, max(least, 18 + 0.55 * furthest))
+    return 0.0 if furthest == 0 else min(most, max(least, float(round(18 + 0.55 * furthest))))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from ncd.interpret.draw.mathtext import BOLD, ITALIC, SANS as SANS_STYLE, Runs
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, Runs
+from ncd.interpret.draw.mathtext import SANS as SANS_STYLE
 from ncd.interpret.draw.measure import FAINT, INK, MARGIN, SANS, SERIF, SMALL, printable
 from ncd.interpret.draw.scene import Arc, Element, Scene, Shape, Text, Wire
 
@@ -51,7 +52,8 @@ def _wire(wire: Wire) -> str:
 
 
 def _shape(shape: Shape) -> str:
-    stroke = "" if shape.stroke == "none" else f' stroke="{shape.stroke}" stroke-width="{number(shape.width)}"'
+    stroke = "" if shape.stroke == "none" else (
+        f' stroke="{shape.stroke}" stroke-width="{number(shape.width)}"')
     if shape.radius:
         (x, y), = shape.points
         return (f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(shape.radius)}" '
@@ -63,7 +65,8 @@ def _shape(shape: Shape) -> str:
 def _arc(arc: Arc) -> str:
     radius = (arc.bottom - arc.top) / 2
     sweep = 1 if arc.reach > 0 else 0
-    return (f'<path d="M{number(arc.x)} {number(arc.top)}A{number(abs(arc.reach))} {number(radius)} 0 0 {sweep} '
+    return (f'<path d="M{number(arc.x)} {number(arc.top)}'
+            f'A{number(abs(arc.reach))} {number(radius)} 0 0 {sweep} '
             f'{number(arc.x)} {number(arc.bottom)}" fill="none" stroke="{INK}" '
             f'stroke-width="{number(arc.width)}"/>')
 

@@ -11,12 +11,13 @@ from ncd.build.align import symbols
 from ncd.core.category import Diagram
 from ncd.errors import InputError
 from ncd.interpret.interpretation import Interpretation, Run
+from ncd.interpret.jax.faster import FASTER
 from ncd.interpret.jax.init import as_count
 from ncd.interpret.jax.rules import RULES, State
 from ncd.interpret.parameter import places
 from ncd.interpret.sizes import read_sizes, require_sizes
 
-JAX = Interpretation("jax", RULES)
+JAX = Interpretation("jax", RULES, FASTER)
 
 
 class Compiled:

@@ -9,8 +9,10 @@ import pytest
 
 from ncd.build.notation import einsum
 from ncd.core.category import Ty
+from ncd.core.serial import from_json, to_json
 from ncd.core.text import listing
 from ncd.errors import AmbiguityError, AxisError, NotationError, SizeError
+from ncd.interpret.jax import compile_diagram
 from ncd.interpret.reference import run
 from ncd.nn.convolution import Convolution, convolution, depthwise_separable, star
 
@@ -258,6 +260,20 @@ def test_transposed_is_the_adjoint():
     back = run(convolution("x", "e -> c", transpose=True, output="2*x", **options), u,
                params={"convolution": {"weight": weight.transpose(1, 0, 2)}})
     assert np.sum(forward * u) == pytest.approx(np.sum(v * back), abs=1e-12)
+
+
+# -- other interpretations -----------------------------------------------------------
+@pytest.mark.parametrize("d", [
+    convolution("x y", "c=2 -> e=3", stride=2, padding="same").on("b c=2 x=5 y=6"),
+    convolution("x", "c=4 -> e=6", dilation=2, groups=2).on("b x=7 c=4"),
+    convolution("x", "c=2 -> e=3", stride=2, padding=1, transpose=True, output="2*x").on("x=4 b c=2"),
+    depthwise_separable("x", "c=3 -> e=2", bias=False).on("b x=6 c=3")])
+def test_jax_and_json_keep_the_meaning(d):
+    assert from_json(to_json(d)) == d
+    v = np.random.default_rng(14).normal(size=[a.size.constant or 2 for a in d.dom.inside[0].axes])
+    params = d.init(0)
+    np.testing.assert_allclose(compile_diagram(d)(params, np.float32(v)), run(d, v, params=params),
+                               rtol=1e-4, atol=1e-5)
 
 
 # -- other libraries -----------------------------------------------------------------

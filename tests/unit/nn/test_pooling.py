@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ncd.core.serial import from_json, to_json
 from ncd.errors import AxisError, SizeError
+from ncd.interpret.jax import compile_diagram
 from ncd.interpret.reference import run
 from ncd.nn.pooling import Pool, global_mean_pool, max_pool, mean_pool, sum_pool
 
@@ -70,6 +72,14 @@ def test_global_mean():
     np.testing.assert_allclose(run(global_mean_pool("x y").on("x c y"), v), v.mean((0, 2)), atol=1e-12)
     d = mean_pool("x", "x")       # the window that is the whole axis
     np.testing.assert_allclose(run(d, v[0, 0]), [v[0, 0].mean()], atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", POOLS)
+def test_jax_and_json_keep_the_meaning(kind):
+    d = POOLS[kind]("x y", 3, 2, 1).on("b x c y")
+    assert from_json(to_json(d)) == d
+    v = np.random.default_rng(7).normal(size=(2, 5, 3, 6)).astype(np.float32)
+    np.testing.assert_allclose(compile_diagram(d)(v), run(d, v), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel, stride, padding", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (4, 2, 2)])

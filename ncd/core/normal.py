@@ -1,0 +1,225 @@
+"""Normal forms of the nodes of a size: powers and roots, floor of a quotient, maximum, minimum.
+
+What can be known for all positive integers by form alone is worked out, so that equal sizes
+are mostly equal records: ``(x − 1)//2 + 1`` is ``(x + 1)//2``.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable
+from fractions import Fraction
+
+from ncd.core.polynomial import ONE, ZERO, Atom, Number, Size, number, operand
+from ncd.errors import SizeError
+
+MAX_EXPANDED = 64                       # a higher power of a sum stays closed, (x + y)**65
+
+
+# -- powers ----------------------------------------------------------------------------
+def power(base: Size, exponent) -> Size:
+    """A size to the power of a number.
+
+    Raises:
+        SizeError: The exponent is not a number; zero to a negative power; a root that is
+            not real.
+    """
+    if isinstance(exponent, Size):
+        if exponent.constant is None:
+            raise SizeError(f"the exponent {exponent} is not a number")
+        exponent = exponent.constant
+    if isinstance(exponent, bool) or not isinstance(exponent, numbers.Real):
+        return NotImplemented
+    exponent = number(exponent)
+    if exponent == 0:
+        return ONE
+    if not base.terms:
+        if exponent < 0:
+            raise SizeError("zero to a negative power")
+        return ZERO
+    if len(base.terms) == 1:
+        return _power_of_term(base, exponent)
+    if isinstance(exponent, int) and 0 < exponent <= MAX_EXPANDED:
+        result = ONE
+        for _ in range(exponent):
+            result = result * base
+        return result
+    return _closed(base, exponent)
+
+
+def _closed(base: Size, exponent: Number) -> Size:
+    return Size.of({((Atom("group", (base,)), exponent),): 1})
+
+
+def _power_of_term(base: Size, exponent: Number) -> Size:
+    (monomial, coefficient), = base.terms.items()
+    if not isinstance(exponent, int) and not all(
+            isinstance(atom, str) or atom.is_nonnegative for atom, _ in monomial):
+        return _closed(base, exponent)      # (a²)^½ is |a|: a may be negative
+    factor, rest = _power_of_number(coefficient, exponent)
+    made = Size.of({tuple((a, number(e * Fraction(exponent))) for a, e in monomial): factor})
+    return opened(made) if rest is None else made * rest
+
+
+def _power_of_number(base: Number, exponent: Number) -> tuple[Number, Size | None]:
+    """base ** exponent as an exact number, or (1, a group that keeps the root exact)."""
+    if isinstance(exponent, int):
+        return number(Fraction(base) ** exponent), None
+    if base < 0:
+        raise SizeError(f"the power {base}**({exponent}) is not real")
+    roots = [_root(part, exponent.denominator) for part in (base.numerator, base.denominator)]
+    if None in roots:
+        return 1, _closed(Size.number(base), exponent)
+    return number(Fraction(*roots) ** exponent.numerator), None
+
+
+def _root(value: int, degree: int) -> int | None:
+    """The whole root of a positive integer, if it has one."""
+    try:
+        found = round(value ** (1 / degree))
+    except OverflowError:                   # out of the range of floats: the root stays symbolic
+        return None
+    return found if found ** degree == value else None
+
+
+def opened(size: Size) -> Size:
+    """Multiply out groups whose exponent became a positive integer: a size has one form."""
+    def is_open(atom, exponent) -> bool:
+        return isinstance(atom, Atom) and atom.kind == "group" and isinstance(exponent, int) \
+            and 0 < exponent <= MAX_EXPANDED
+    if not any(is_open(*item) for monomial in size.terms for item in monomial):
+        return size
+    result = ZERO
+    for monomial, coefficient in size.terms.items():
+        product = Size.of({tuple(item for item in monomial if not is_open(*item)): coefficient})
+        for atom, exponent in monomial:
+            if is_open(atom, exponent):
+                product = product * atom.args[0] ** exponent
+        result = result + product
+    return result
+
+
+# -- floors ----------------------------------------------------------------------------
+def floor_division(p: Size, q: Size) -> Size:
+    """floor(p/q), with what divides exactly taken out and nested floors merged.
+
+    Raises:
+        SizeError: Division by zero.
+    """
+    if not q.terms:
+        raise SizeError(f"{p} is divided by zero")
+    if p == q:
+        return ONE
+    scale = math.lcm(*(c.denominator for size in (p, q) for c in size.terms.values()))
+    if scale > 1:
+        p, q = p * scale, q * scale
+    if p.constant is not None and q.constant is not None:
+        return Size.number(p.constant // q.constant)
+    if p.is_integral and q.constant is not None:
+        return _floor_by_number(p, q.constant)
+    if p.is_integral and q.is_integral and len(q.terms) == 1:
+        return _floor_by_term(p, q)
+    return _floor(p, q)
+
+
+def _floor(p: Size, q: Size) -> Size:
+    return Size.of({((Atom("floor", (p, q)), 1),): 1})
+
+
+def _floor_by_term(p: Size, q: Size) -> Size:
+    (monomial, coefficient), = q.terms.items()
+    whole = Size.of({m: c for m, c in p.terms.items() if c % coefficient == 0 and _divides(monomial, m)})
+    rest = p - whole
+    return whole / q + _floor(rest, q) if rest.terms else whole / q
+
+
+def _floor_by_number(p: Size, divisor: int) -> Size:
+    if divisor < 0:
+        p, divisor = -p, -divisor
+    quotient = Size.of({m: c // divisor for m, c in p.terms.items()})
+    rest = Size.of({m: c % divisor for m, c in p.terms.items()})
+    if rest.constant is not None:
+        return quotient + rest.constant // divisor
+    common = math.gcd(divisor, *(c for m, c in rest.terms.items() if m))
+    if common > 1:                      # floor((c·r + b)/(c·d)) = floor((r + floor(b/c))/d)
+        rest = Size.of({m: c // common for m, c in rest.terms.items()})
+        divisor //= common
+    if divisor == 1:
+        return quotient + rest
+    symbolic = [(m, c) for m, c in rest.terms.items() if m]
+    if len(symbolic) == 1 and symbolic[0][1] == 1 and len(symbolic[0][0]) == 1:
+        (atom, exponent), = symbolic[0][0]
+        if isinstance(atom, Atom) and atom.kind == "floor" and exponent == 1:
+            inner, by = atom.args       # floor((floor(p/a) + c)/b) = floor((p + c·a)/(a·b))
+            offset = rest.terms.get((), 0)
+            return quotient + floor_division(inner + by * offset, by * divisor)
+    return quotient + _floor(rest, Size.number(divisor))
+
+
+def _divides(small: tuple, large: tuple) -> bool:
+    powers = dict(large)
+    return all(powers.get(atom, 0) >= exponent for atom, exponent in small)
+
+
+# -- maximum and minimum ---------------------------------------------------------------
+def extremum(kind: str, sizes: Iterable) -> Size:
+    """max or min, flattened, without what is dominated by coefficients alone."""
+    flat: dict[Size, None] = {}
+    for size in map(Size.read, sizes):
+        if len(size.terms) == 1:
+            (monomial, coefficient), = size.terms.items()
+            if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 \
+                    and isinstance(monomial[0][0], Atom) and monomial[0][0].kind == kind:
+                flat.update(dict.fromkeys(monomial[0][0].args))
+                continue
+        flat[size] = None
+    if not flat:
+        raise SizeError(f"{kind} of no sizes")
+    kept: list[Size] = []
+    for size in flat:
+        beats = (lambda a, b: a.dominates(b)) if kind == "max" else (lambda a, b: b.dominates(a))
+        if any(beats(other, size) for other in kept):
+            continue
+        kept = [other for other in kept if not beats(size, other)] + [size]
+    if len(kept) == 1:
+        return kept[0]
+    return Size.of({((Atom(kind, tuple(sorted(kept, key=str))), 1),): 1})
+
+
+def maximum(*sizes) -> Size:
+    """The largest of some sizes.
+
+    >>> maximum(Size.symbol("x"), 2 * Size.symbol("x"), Size.symbol("y"))
+    Size('max(2*x, y)')
+    """
+    return extremum("max", sizes)
+
+
+def minimum(*sizes) -> Size:
+    """The smallest of some sizes."""
+    return extremum("min", sizes)
+
+
+def rebuild(atom: Atom, args: tuple[Size, ...]) -> Size:
+    """An atom on new arguments, in normal form."""
+    if atom.kind == "floor":
+        return floor_division(*args)
+    return args[0] if atom.kind == "group" else extremum(atom.kind, args)
+
+
+def _either_way(operation):
+    """The two methods of a binary operator, for what may stand beside a size."""
+    def left(self, other):
+        other = operand(other)
+        return NotImplemented if other is None else operation(self, other)
+
+    def right(self, other):
+        other = operand(other)
+        return NotImplemented if other is None else operation(other, self)
+    return left, right
+
+
+Size.__pow__, Size.opened, Size.rebuild = power, staticmethod(opened), staticmethod(rebuild)
+Size.__floordiv__, Size.__rfloordiv__ = _either_way(floor_division)
+Size.__mod__, Size.__rmod__ = _either_way(lambda p, q: p - q * floor_division(p, q))

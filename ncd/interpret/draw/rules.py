@@ -1,0 +1,282 @@
+"""What each operation looks like: which axes go by, which merge, which end at a mark.
+
+Chosen by the operation's class; any other operation is a box on its own axes, lifted axes
+going straight by. Axes of an einsum are letters: a letter summed over is a cup, a letter of
+several arrays that is kept merges at a dot, an outer product is the end of the separator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ncd.interpret.draw import glyph
+from ncd.interpret.draw.glyph import Mark, Place
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, Run, Runs, size_runs, value_runs, word
+from ncd.interpret.draw.measure import BLOCK_FRONT
+from ncd.interpret.draw.plan import Lane, Plan, places_of, settled
+from ncd.interpret.draw.reindexing import reindex_plan
+from ncd.ops.control import Block, Broadcast, Opaque, Scan
+from ncd.ops.monoid import SUM_PRODUCT
+from ncd.ops.multilinear import Concat, Einsum, Reindex, View
+from ncd.ops.pointwise import Map, Reduce, Stop
+from ncd.ops.source import Constant, Iota, Key, Parameter, Random
+
+
+def commutes(op) -> bool:
+    """Whether its inputs may be drawn in any order."""
+    if isinstance(op, Map):
+        return op.function.name in ("add", "multiply", "maximum", "minimum", "equal", "both", "either")
+    return isinstance(op, Einsum)
+
+
+def plan(op, order: Sequence[int]) -> Plan:
+    """The plan of an operation whose inputs stand in a given order.
+
+    Blocks and scans are drawn closed here; :mod:`ncd.interpret.draw.nested` opens them.
+    """
+    inner = op.op if isinstance(op, Broadcast) else op
+    rule = RULES.get(type(inner)) or NAMED.get(type(inner).__name__) or _box
+    return settled(rule(inner, op), op, order)
+
+
+# -- by letters: axes that meet ------------------------------------------------------
+def _meet(op, letters: Sequence[Sequence], out_letters: Sequence) -> tuple[dict, dict, list, bool]:
+    """Where each letter stands in the inputs and in the result; arrays without axes apart."""
+    ins: dict = {}
+    outs: dict = {}
+    for i, names in enumerate(letters):
+        for j, letter in enumerate(names):
+            ins.setdefault(letter, []).append((i, j))
+    for j, letter in enumerate(out_letters):
+        outs.setdefault(letter, []).append((0, j))
+    ghosts = [(i, 0) for i, names in enumerate(letters) if not names]
+    return ins, outs, ghosts, not out_letters
+
+
+def _einsum(op: Einsum, outer) -> Plan:
+    ins, outs, ghosts, scalar = _meet(op, op.letters, op.out_letters)
+    units: list = []
+    for letter in dict.fromkeys((*ins, *outs)):
+        here, there = tuple(ins.get(letter, ())), tuple(outs.get(letter, ()))
+        if (here and there) or len(here) > 2:
+            units.append(Lane(here, there))
+        elif not here:
+            units.append(glyph.open_dot(there))
+        elif len(here) == 2:
+            units.append(glyph.cup(here))
+        else:
+            units.append(glyph.ending(here, (), (Run("Σ"),)))
+    if scalar:
+        if ghosts:
+            units.append(Lane((ghosts.pop(0),), ((0, 0),)))
+        else:
+            last = max((n for n, unit in enumerate(units) if isinstance(unit, Mark)), default=None)
+            if last is None:
+                units.append(glyph.open_dot(((0, 0),)))
+            elif units[last].stretch:
+                units[last] = glyph.cup(units[last].ins, ((0, 0),))
+            else:
+                units[last] = glyph.ending(units[last].ins, ((0, 0),), (Run("Σ"),))
+    units.extend(glyph.stop_dot((ghost,)) for ghost in ghosts)
+    return Plan(units, sign=() if op.semiring == SUM_PRODUCT else word(op.semiring.name.replace("_", "-")))
+
+
+def _by_label(op, labels=None) -> list[Lane]:
+    """A lane for each label of the result, from all inputs that have it."""
+    (result,) = op.cod
+    made = []
+    for j, label in enumerate(result.labels):
+        here = tuple((i, array.labels.index(label)) for i, array in enumerate(op.dom)
+                     if label in array.labels)
+        if labels is None or label in labels:
+            made.append(Lane(here, ((0, j),)))
+    return made
+
+
+def _map(op: Map, outer) -> Plan:
+    units: list = _by_label(op)
+    ghosts = tuple((i, 0) for i, array in enumerate(op.dom) if not array.axes)
+    if not op.cod[0].axes and ghosts:
+        units.append(Lane(ghosts, ((0, 0),)))
+    elif not op.cod[0].axes:
+        units.append(glyph.open_dot(((0, 0),)))
+    else:
+        units.extend(glyph.stop_dot((ghost,)) for ghost in ghosts)
+    runs = function_runs(op)
+    return Plan(units, head=runs) if len(op.arrays) == 1 else Plan(units, sign=runs)
+
+
+def function_runs(op: Map) -> Runs:
+    """What a scalar function with its constants looks like: ``×k^{-1/2}``, ``1−·``, ``max 0``."""
+    function, constants = op.function, op.constants
+    symbol = function.symbol or function.name
+    style = Run(symbol, ITALIC) if symbol.isalpha() and symbol.isascii() else Run(symbol)
+    if all(constant is None for constant in constants):
+        if function.name in ("square", "reciprocal"):
+            return (Run("·"), Run("2" if function.name == "square" else "−1", level=1))
+        return (style,)
+    if len(constants) != 2:
+        shown: list[Run] = [style, Run("(")]
+        for position, constant in enumerate(constants):
+            shown += ([Run(", ")] if position else []) + (
+                [Run("·")] if constant is None else list(value_runs(constant)))
+        return (*shown, Run(")"))
+    first, second = constants
+    if function.name == "power" and second is not None:
+        return (Run("·"), Run("".join(run.text for run in value_runs(second)), level=1))
+    value = value_runs(second if first is None else first)
+    if function.name == "power":
+        return (*value, Run("·", level=1))
+    if function.name in ("subtract", "divide") and second is None:
+        return (*value, style, Run("·"))
+    space = (Run("\u2009"),) if symbol.isalpha() else ()
+    return (style, *space, *value)
+
+
+def _dropout(op, outer) -> Plan:
+    if len(outer.dom) == 1:
+        return Plan(_whole(outer), head=(Run("↯"),))
+    units: list = _by_label(outer) if outer.cod[0].axes else [Lane(((0, 0),), ((0, 0),))]
+    used = {place for unit in units for place in unit.ins}
+    units.extend(glyph.stop_dot((place,)) for place in places_of(outer.dom) if place not in used)
+    return Plan(units, head=(Run("↯"),))
+
+
+def _stop(op: Stop, outer) -> Plan:
+    return Plan(_whole(op), head=word("stop"))
+
+
+def _whole(op) -> list[Lane]:
+    """Every row of the one input goes on as the same row of the one result."""
+    return [Lane((place,), (place,)) for place in places_of(op.dom)]
+
+
+# -- by labels: axes that an operation acts on ----------------------------------------
+def split(op, own) -> tuple[list[Lane], tuple[Place, ...], tuple[Place, ...]]:
+    """Lanes of the axes that are lifted over, the rows that end and those that begin."""
+    lifted = _lifted_labels(op, own)
+    lanes = _by_label(op, lifted) if lifted else []
+    ins = tuple((i, j) for i, j in places_of(op.dom)
+                if not (op.dom[i].axes and op.dom[i].labels[j] in lifted))
+    outs = tuple((i, j) for i, j in places_of(op.cod)
+                 if not (op.cod[i].axes and op.cod[i].labels[j] in lifted))
+    return lanes, ins, outs
+
+
+def _lifted_labels(op, own) -> set:
+    if len(op.cod) != 1 or not op.dom:
+        return set()
+    in_all = set(op.dom[0].labels).intersection(*(array.labels for array in op.dom))
+    somewhere = set().union(*(array.labels for array in op.dom)) if isinstance(op, Broadcast) else in_all
+    (result,) = op.cod
+    lifted = (somewhere & set(result.labels)) - own
+    sizes = {axis.label: axis.size for axis in result.axes}
+    return {axis.label for array in op.dom for axis in array.axes
+            if axis.label in lifted and sizes[axis.label] == axis.size}
+
+
+def _box(op, outer) -> Plan:
+    lanes, ins, outs = split(outer, op.own)
+    if not ins and not outs:                # acts on every entry alike
+        return Plan(lanes, head=glyph.name_runs(op.name))
+    if op.place is not None:
+        lines = learned_lines(op)
+        mark = glyph.learned(ins, outs, lines) if ins else glyph.source(outs, lines[0])
+    elif not ins:
+        mark = glyph.source(outs, glyph.name_runs(op.name))
+    elif isinstance(op, Opaque):
+        mark = glyph.box(ins, outs, word(op.title, limit=26))
+    elif not outs and len(outer.cod) == 1:
+        mark = glyph.ending(ins, (), glyph.name_runs(op.name))
+    else:
+        mark = glyph.box(ins, outs, glyph.name_runs(op.name))
+    return Plan([*lanes, mark])
+
+
+def learned_lines(op) -> list[Runs]:
+    """The bold symbol of a learned operation: its name above, ``+`` below where it has a bias."""
+    kind = type(op).__name__
+    symbol = {"Linear": "L", "Embedding": "E", "Convolution": "★"}.get(kind)
+    *before, symbol = [symbol] if symbol else glyph.wrapped(op.name.partition("[")[0], 2 if op.dom else 1, 6)
+    runs = list(word(symbol, BOLD, limit=20))
+    kernels = set(getattr(op, "kernels", ()))
+    if len(kernels) == 1:
+        runs += [Run(r.text, BOLD if not r.level else r.style, r.level) for r in size_runs(kernels.pop())]
+    if op.place and op.place.lower() not in (kind.lower(), op.name.partition("[")[0].lower()):
+        runs.append(Run(word(op.place, limit=16)[0].text, ITALIC, 1))
+    if getattr(op, "transposed", False) is True:
+        runs.append(Run("T", ITALIC, 1))
+    if getattr(op, "bias", False) is True:
+        runs.append(Run("+", BOLD, -1))
+    return [*(word(line, BOLD, limit=20) for line in before), tuple(runs)]
+
+
+def _ending(op, outer, runs: Runs) -> Plan:
+    lanes, ins, outs = split(outer, op.own)
+    return Plan([*lanes, glyph.ending(ins, outs, runs)])
+
+
+def _softmax(op, outer) -> Plan:
+    lanes, ins, outs = split(outer, op.own)
+    return Plan([*lanes, glyph.triangle(ins, outs)])
+
+
+def _batch_norm(op, outer) -> Plan:
+    lanes, ins, outs = split(outer, op.own)
+    if not ins or len(ins) != len(outs):
+        return _box(op, outer)
+    features = getattr(op, "features", ())
+    on = [n for n, (i, j) in enumerate(ins) if outer.dom[i].labels[j] in features]
+    return Plan([*lanes, glyph.circle(ins, outs, (on or [len(ins) - 1])[0])])
+
+
+def _reduce(op: Reduce, outer) -> Plan:
+    symbol = {"sum": "Σ", "product": "Π", "all": "∀", "any": "∃"}.get(op.monoid.name)
+    return _ending(op, outer, (Run(symbol),) if symbol else word(op.monoid.name))
+
+
+def _view(op: View, outer) -> Plan:
+    lanes, ins, outs = split(outer, op.own)
+    return Plan([*lanes, glyph.bar(ins, outs)])
+
+
+def _concat(op: Concat, outer) -> Plan:
+    (result,) = op.cod
+    lanes = _by_label(op, set(result.labels) - {op.axis})
+    ins = tuple((i, array.labels.index(op.axis)) for i, array in enumerate(op.dom))
+    return Plan([*lanes, glyph.bar(ins, ((0, result.labels.index(op.axis)),))])
+
+
+def _block(op: Block, outer) -> Plan:
+    return Plan([glyph.block(places_of(outer.dom), places_of(outer.cod), op.title)])
+
+
+def _scan(op: Scan, outer) -> Plan:
+    runs = word(op.title, limit=26)
+    return Plan([glyph.box(places_of(outer.dom), places_of(outer.cod), runs, fill=BLOCK_FRONT)])
+
+
+def _source(runs):
+    return lambda op, outer: Plan([glyph.source(places_of(outer.cod), runs(op))])
+
+
+def _constant_runs(op: Constant) -> Runs:
+    return (Run("[…]"),) if isinstance(op.value, tuple) else (
+        (Run(str(op.value)),) if isinstance(op.value, bool) else value_runs(op.value))
+
+
+def _random(op: Random, outer) -> Plan:
+    lanes, ins, outs = split(outer, op.own)
+    symbol = {"normal": "𝒩", "uniform": "𝒰"}.get(op.distribution, op.distribution)
+    return Plan([*lanes, glyph.box(ins, outs, (Run(symbol),))])
+
+
+RULES = {
+    Einsum: _einsum, Map: _map, Stop: _stop, Reduce: _reduce, View: _view, Concat: _concat,
+    Reindex: lambda op, outer: reindex_plan(op), Block: _block, Scan: _scan, Random: _random,
+    Parameter: _source(lambda op: word(op.title.lstrip("/"), BOLD, limit=20)),
+    Key: _source(lambda op: word(op.title.lstrip("/"), BOLD, limit=20)),
+    Constant: _source(_constant_runs), Iota: _source(lambda op: (Run("0, 1, …"),))}
+
+NAMED = {"Softmax": _softmax, "BatchNorm": _batch_norm, "Dropout": _dropout}
+"""Marks of defined operations, by the name of their class."""

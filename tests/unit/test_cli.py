@@ -1,0 +1,358 @@
+"""The command line: what each command prints, its exit codes, and what it says of wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ncd
+from ncd import cli
+from ncd.cli import main
+from ncd.interpret import report, trial
+
+FILE = '''\
+import ncd
+from dataclasses import dataclass
+from ncd.core.array import Array
+
+@ncd.diagram("y k, x k, x v -> y v")
+def attention(q, k, v):
+    scores = ncd.einsum("y k, x k -> y x")(q, k) * ncd.size("k") ** -0.5
+    return ncd.einsum("y x, x v -> y v")(ncd.softmax("x")(scores), v)
+
+heads = attention.lift("h")
+block = attention.block("attention").lift("h")
+relu = ncd.elementwise("relu").on("x")
+strided = ncd.nn.convolution("x", "c -> e=8", kernel=5, stride=2)
+log = ncd.elementwise("log").on("x")
+fixed = relu.bind(x=3)
+
+@ncd.diagram("x -> x")
+def noisy(x):
+    from ncd.build.generators import key, random
+    return x + random("normal", "x")(key()())
+
+@dataclass(frozen=True)
+class Wrong(ncd.Operation):
+    array: Array
+    dom = property(lambda self: (self.array,))
+    cod = property(lambda self: (self.array,))
+    def definition(self):
+        return ncd.reduce("sum", "x")
+
+wrong = Wrong(Array([ncd.Axis("x")]))
+'''
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    (tmp_path / "m.py").write_text(FILE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ncd_says(capsys):
+    """Run a command line; returns the exit code, standard output and standard error."""
+    def say(*arguments: str) -> tuple[int, str, str]:
+        code = main(list(arguments))
+        out = capsys.readouterr()
+        return code, out.out, out.err
+    return say
+
+
+# -- show ------------------------------------------------------------------------------
+def test_show(ncd_says):
+    assert ncd_says("show", "m.py:attention") == (0, """\
+attention : y k, x k, x v -> y v
+sizes    k, v, x, y
+
+a : y k
+b : x k
+c : x v
+d = einsum[y k, x k -> y x](a, b) : y x
+e = multiply[·, k**(-1/2)](d)     : y x
+f = softmax[x](e)                 : y x
+g = einsum[y x, x v -> y v](f, c) : y v
+-> g
+""", "")
+
+
+def test_show_with_sizes_binds_them(ncd_says):
+    code, out, _ = ncd_says("show", "m.py:heads", "--size", "x=128", "k=64", "--size", "h=8")
+    assert code == 0
+    assert out.startswith("heads : h=8 y k=64, h=8 x=128 k=64, h=8 x=128 v -> h=8 y v\nsizes    v, y\n")
+
+
+def test_show_opens_blocks_by_depth(ncd_says):
+    shallow, once, twice = (ncd_says("show", "m.py:block", "--depth", str(n))[1] for n in range(3))
+    assert "d = attention(a, b, c)" in shallow and "softmax" not in shallow
+    assert "attention : h y k, h x k, h x v -> h y v\n  a : h y k" in once and "exp" not in once
+    assert "softmax[x] : h y x -> h y x\n" in twice and "  e = exp(d)" in twice
+
+
+def test_show_for_programs(ncd_says):
+    code, out, _ = ncd_says("show", "m.py:attention", "--json")
+    data = json.loads(out)
+    assert code == 0 and data["title"] == "attention" and data["sizes"] == ["k", "v", "x", "y"]
+    assert data["dom"] == ["y k", "x k", "x v"] and data["cod"] == ["y v"]
+    assert data["operations"][2] == {"name": "softmax[x]", "reads": [4], "makes": [5], "types": ["y x"]}
+
+
+@pytest.mark.parametrize("name, begins", [("d.svg", "<svg "), ("d.txt", "heads : h y k"), ("d.json", "{\n"),
+                                          ("d.TXT", "heads : h y k")])
+def test_show_writes_files(ncd_says, folder, name, begins):
+    (folder / name).write_text("old")
+    assert ncd_says("show", "m.py:heads", "-o", name) == (0, f"wrote {name}\n", "")
+    assert (folder / name).read_text(encoding="utf-8").startswith(begins)
+    assert sorted(item.name for item in folder.iterdir()) == sorted([name, "m.py"])
+
+
+def test_what_is_written_as_json_is_the_diagram(ncd_says, folder):
+    ncd_says("show", "m.py:attention", "-o", "d.json")
+    assert ncd.load("d.json") == ncd.load("m.py:attention")
+    assert ncd_says("show", "d.json") == ncd_says("show", "m.py:attention")
+
+
+@pytest.mark.parametrize("name", ["no/such/d.txt", "no/such/d.svg", "no/such/d.json"])
+def test_a_file_that_cannot_be_written(ncd_says, name):
+    code, out, err = ncd_says("show", "m.py:relu", "-o", name)
+    assert (code, out) == (2, "") and err.startswith("ncd: cannot write") and "No such file" in err
+
+
+def test_an_old_file_survives_a_failure(ncd_says, folder, monkeypatch):
+    (folder / "d.txt").write_text("old")
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(os, "replace", fail)
+    code, _, err = ncd_says("show", "m.py:relu", "-o", "d.txt")
+    assert code == 2 and "No space left" in err and (folder / "d.txt").read_text() == "old"
+    assert [item.name for item in folder.iterdir() if item.name.startswith(".d")] == []
+
+
+def test_a_suffix_that_says_no_format(ncd_says):
+    code, _, err = ncd_says("show", "m.py:relu", "-o", "d.docx")
+    assert code == 2 and "have    .docx" in err and ".svg" in err and ".json" in err
+    assert ncd_says("show", "m.py:relu", "-o", "plain")[0] == 2
+    assert ncd_says("show", "m.py:relu", "--depth", "-1")[0] == 2
+
+
+# -- cost ------------------------------------------------------------------------------
+def test_cost_as_formulas(ncd_says):
+    code, out, _ = ncd_says("cost", "m.py:relu")
+    assert code == 0 and out.startswith("relu : x -> x\nsizes    none given\n\n")
+    assert re.search(r"^flops +FLOP +x$", out, re.M) and re.search(r"^reads +bytes +4\*x$", out, re.M)
+    assert [line.split()[0] for line in out.splitlines()[3:]] == [
+        "flops", "transcendentals", "params", "reads", "writes", "depth", "peak_memory", "activations"]
+
+
+def test_cost_as_numbers_in_80_columns(ncd_says):
+    code, out, _ = ncd_says("cost", "m.py:heads", "--size", "h=8", "x=128", "y=128", "k=64", "v=64")
+    assert code == 0 and max(map(len, out.splitlines())) <= 80
+    assert re.search(r"^flops +FLOP +34,207,744 +2\*h\*k\*x\*y", out, re.M)
+    exact = ncd.load("m.py:heads").cost().exact["flops"]
+    assert exact.evaluate({"h": 8, "x": 128, "y": 128, "k": 64, "v": 64}) == 34_207_744
+
+
+def test_cost_with_some_sizes_says_which_are_wanted(ncd_says):
+    out = ncd_says("cost", "m.py:heads", "--size", "h=8")[1]
+    assert "the numbers that want k, v, x, y are left out" in out
+    assert re.search(r"^depth +steps +8 +8$", out, re.M)
+
+
+def test_cost_by_operation(ncd_says):
+    out = ncd_says("cost", "m.py:attention", "--by", "operation")[1]
+    assert "softmax[x]\n  flops            4*x*y - 2*y\n  transcendentals  x*y\n" in out
+    code, out, _ = ncd_says("cost", "m.py:attention", "--by", "operation", "-s", "x=2", "y=3", "k=4", "v=5")
+    assert code == 0 and max(map(len, out.splitlines())) <= 80
+    assert re.search(r"^softmax\[x\] +18 +6 ", out, re.M)
+
+
+def test_cost_for_programs(ncd_says):
+    data = json.loads(ncd_says("cost", "m.py:relu", "--json", "--size", "x=7")[1])
+    assert data["cost"]["reads"] == {"formula": "4*x", "value": 28} and data["sizes"] == {"x": 7}
+    assert json.loads(ncd_says("cost", "m.py:relu", "--json")[1])["cost"]["reads"]["value"] is None
+    rows = json.loads(ncd_says("cost", "m.py:attention", "--json", "--by", "operation")[1])["operations"]
+    assert [row["operation"] for row in rows][2] == "softmax[x]"
+    assert rows[2]["transcendentals"] == {"formula": "x*y", "value": None}
+
+
+def test_equal_operations_stand_together():
+    row = report.priced({"flops": ncd.core.size.Size("x")}, {"x": 2})
+    text = report.by_operation([("sin", "", row), ("cos", "", row), ("sin", "", row)], True)
+    assert [line.split() for line in text.splitlines()[1:]] == [["sin", "×2", "2"], ["cos", "2"]]
+
+
+# -- run -------------------------------------------------------------------------------
+def test_run(ncd_says):
+    code, out, err = ncd_says("run", "m.py:strided", "--size", "x=16", "c=3", "--seed", "1")
+    assert (code, err) == (0, "") and "sizes    x = 16, c = 3\ninputs   random, seed 1\n" in out
+    assert "params   128 numbers\n" in out and "output   x=6 e=8 : float32\n" in out
+    assert re.search(r"compile  [\d.e-]+ s\nrun      [\d.e+-]+ ms", out)
+    assert re.search(r"mean \S+  std \S+  min \S+  max \S+\n$", out)
+
+
+def test_run_is_repeatable_and_seeds_differ(ncd_says):
+    def outputs(seed):
+        line = ncd_says("run", "m.py:strided", "-s", "x=16", "c=3", "--seed", seed, "--json")[1]
+        return json.loads(line)["outputs"]
+    assert outputs("1") == outputs("1") != outputs("2")
+
+
+def test_run_for_programs_holds_what_numpy_says(ncd_says):
+    data = json.loads(ncd_says("run", "m.py:relu", "--size", "x=1000", "--json")[1])
+    (inputs,) = trial.random_inputs(ncd.load("m.py:relu"), {"x": 1000})
+    made = data["outputs"][0]
+    assert made["shape"] == [1000] and made["not_finite"] == 0 and data["parameters"] == 0
+    assert made["mean"] == pytest.approx(inputs.clip(0).mean(), rel=1e-5) and made["min"] == 0
+
+
+def test_run_says_what_is_not_finite(ncd_says):
+    out = ncd_says("run", "m.py:log", "--size", "x=100")[1]
+    assert re.search(r"^ +[3-7]\d entries are not finite$", out, re.M)
+
+
+def test_run_draws_keys(ncd_says):
+    code, out, _ = ncd_says("run", "m.py:noisy", "--size", "x=10")
+    assert code == 0 and "output   x=10 : float32" in out
+
+
+def test_run_without_all_sizes_names_those_that_miss(ncd_says):
+    assert ncd_says("run", "m.py:heads", "--size", "x=2", "h=3") == (2, "", """\
+ncd: no number for the size k, v, y
+  mend    ncd run m.py:heads --size k=... v=... y=...
+""")
+
+
+def test_run_at_sizes_that_make_an_axis_vanish(ncd_says):
+    code, _, err = ncd_says("run", "m.py:strided", "--size", "x=3", "c=1")
+    assert code == 2 and "sizes that are not positive whole numbers" in err and "at x = 3" in err
+
+
+def test_run_refuses_what_cannot_fit_in_memory(ncd_says):
+    start = time.perf_counter()
+    code, _, err = ncd_says("run", "m.py:relu", "--size", "x=1000000000000")
+    assert code == 2 and "do not fit in memory" in err and "GiB" in err and time.perf_counter() - start < 5
+
+
+# -- check -----------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["attention", "heads", "block", "relu", "strided", "fixed"])
+def test_check_compares_jax_with_the_reference(ncd_says, name):
+    code, out, err = ncd_says("check", f"m.py:{name}")
+    assert (code, err) == (0, "") and out.endswith("ok\n") and "types    well typed" in out
+    assert "of JAX against the float64 reference is" in out.replace("\n         ", " ")
+
+
+def test_check_finds_sizes_that_fit(ncd_says):
+    assert "sizes    c = 8, x = 8\n" in ncd_says("check", "m.py:strided")[1]
+    assert "sizes    h = 3, k = 4, v = 5, x = 6, y = 7\n" in ncd_says("check", "m.py:heads")[1]
+    given = ncd_says("check", "m.py:heads", "-s", "h=2")[1]
+    assert "sizes    h = 2, k = 3, v = 4, x = 5, y = 6\n" in given
+    code, _, err = ncd_says("check", "m.py:strided", "-s", "x=2")
+    assert code == 2 and "no small sizes fit" in err
+
+
+def test_check_finds_a_wrong_rule(ncd_says, monkeypatch):
+    from ncd.interpret import reference
+    from ncd.ops.pointwise import Map
+    wrong = reference.REFERENCE | {Map: lambda run, op, *values: values[0] + 0.01}
+    right = reference.run
+    monkeypatch.setattr(reference, "run", lambda d, *inputs, **options: right(
+        d, *inputs, interpretation=wrong, **options))
+    code, out, _ = ncd_says("check", "m.py:relu")
+    assert code == 1 and out.endswith("WRONG\n")
+    data = json.loads(ncd_says("check", "m.py:relu", "--json")[1])
+    assert data["ok"] is False and data["max_absolute_error"] > 0.005
+    assert ncd_says("check", "m.py:relu", "--tolerance", "10")[0] == 0
+
+
+def test_check_finds_a_wrong_type(ncd_says):
+    code, out, _ = ncd_says("check", "m.py:wrong")
+    assert code == 1 and "`wrong` has no valid definition" in out and out.endswith("WRONG\n")
+    assert json.loads(ncd_says("check", "m.py:wrong", "--json")[1])["ok"] is False
+
+
+def test_check_compares_shapes_only_where_numbers_are_random(ncd_says):
+    code, out, _ = ncd_says("check", "m.py:noisy")
+    assert code == 0 and "not compared: random numbers are drawn" in out
+
+
+def test_check_finds_infinities_on_one_side():
+    assert trial._error([1.0, float("nan")], [1.0, float("nan")]) == (0.0, 1.0)
+    assert trial._error([1.0, 2.0], [1.0, float("nan")])[0] == float("inf")
+    assert trial._error([float("inf")], [float("inf")]) == (0.0, 0.0)
+    assert trial.Agreement([float("inf")], [0.0], [], True).relative == float("inf")
+    assert json.loads(json.dumps(trial.plain(float("inf")))) > 1e300
+
+
+def test_check_refuses_a_tolerance_that_is_none(ncd_says):
+    assert ncd_says("check", "m.py:relu", "--tolerance", "-1")[0] == 2
+    assert ncd_says("check", "m.py:relu", "--tolerance", "nan")[0] == 2
+
+
+# -- zoo -------------------------------------------------------------------------------
+def test_zoo(ncd_says, monkeypatch):
+    def small():
+        """A small model. It has one line."""
+        return ncd.load("m.py:relu")
+    monkeypatch.setattr("ncd.zoo.ZOO", {"small": small, "another": lambda: None})
+    assert ncd_says("zoo") == (0, "another\nsmall    A small model. It has one line.\n", "")
+    rows = json.loads(ncd_says("zoo", "--json")[1])
+    assert rows[1] == {"name": "small", "text": "A small model. It has one line."}
+    assert ncd_says("show", "small")[1].startswith("small : x -> x\n")
+
+
+# -- as a process ----------------------------------------------------------------------
+def process(*arguments: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120,
+                          check=False, **options)
+
+
+def test_python_m_ncd_and_its_exit_code():
+    done = process("-m", "ncd", "show", "m.py:attention")
+    assert done.returncode == 0 and done.stdout.startswith("attention : y k") and done.stderr == ""
+    assert process("-m", "ncd", "show", "m.py:nothing").returncode == 2
+
+
+def test_show_and_cost_load_neither_jax_nor_sympy():
+    code = ("import sys; from ncd.cli import main; code = main(sys.argv[1:]); "
+            "print(code, 'jax' in sys.modules, 'sympy' in sys.modules)")
+    for arguments in (["show", "m.py:attention"], ["cost", "m.py:attention", "-s", "x=2"], ["--help"]):
+        assert process("-c", code, *arguments).stdout.splitlines()[-1] == "0 False False", arguments
+
+
+def test_a_reader_that_goes_away(folder):
+    (folder / "long.py").write_text("""import ncd
+d = relu = ncd.elementwise("relu").on("x")
+for _ in range(5000):
+    d = d >> relu
+""")
+    code = f"{sys.executable} -m ncd show long.py:d | head -c 9; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (141, "d : x -> ", "")
+
+
+def test_a_terminal_without_unicode():
+    done = process("-m", "ncd", "show", "m.py:attention", env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0 and "multiply[\\xb7, k**(-1/2)]" in done.stdout
+
+
+def test_progress_is_said_on_a_terminal_only_and_after_a_second(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with cli._progress("quick"):
+        pass
+    with cli._progress("compiling"):
+        time.sleep(1.3)
+    assert capsys.readouterr().err == "compiling ...\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    with cli._progress("compiling"):
+        time.sleep(1.2)
+    assert capsys.readouterr().err == ""
