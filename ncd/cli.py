@@ -22,7 +22,7 @@ from ncd.interpret import report
 
 EPILOG = """\
 MODEL is what ncd.load takes:
-  transformer             a name of the zoo (`ncd zoo` lists them)
+  multi_head_attention    a name of the zoo (`ncd zoo` lists them)
   file.py:name            a diagram in a file of yours, which is run
   package.module:name     a diagram in a module
   model.json              a diagram saved as JSON; nothing is run
@@ -55,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
     made = command("show", show, "Show a diagram: its type and its operations.")
     made.add_argument("-o", "--output", metavar="FILE", help="write a picture (.svg), a listing (.txt) "
                                                              "or the diagram itself (.json)")
-    made.add_argument("--depth", type=int, default=0, metavar="N", help="open N levels of blocks")
+    made.add_argument("--depth", type=int, default=None, metavar="N",
+                      help="open N levels of blocks (a model that is one block is opened once)")
     made = command("cost", cost, "Show what a diagram costs, as formulas and as numbers.")
     made.add_argument("--by", choices=["operation"], help="a row for each operation")
     made = command("run", run, "Run a diagram on random inputs with JAX.")
@@ -150,9 +151,11 @@ def _sizes(texts: Sequence[str], symbols: frozenset[str]) -> dict[str, int]:
 
 # -- show ------------------------------------------------------------------------------
 def show(options) -> int:
-    if options.depth < 0:
+    if options.depth is not None and options.depth < 0:
         raise InputError(f"--depth {options.depth}", want="0 or more")
     diagram, title, sizes = _load(options)
+    if options.depth is None:
+        options.depth = 1 if hasattr(diagram.op, "body") else 0
     if sizes:
         diagram = diagram.bind(**sizes)
     if options.output:

@@ -125,8 +125,9 @@ class Graph:
         texts = {op: repr(op) for op in set(self.ops)}
         made: list[bytes] = []
         for op, args in zip(self.ops, self.args):
-            read = [(wire - self.first[node], made[node]) if (node := self.producer[wire]) >= 0 else (wire, b"")
-                    for wire in args]
+            made_by = [self.producer[wire] for wire in args]
+            read = [(wire, b"") if node < 0 else (wire - self.first[node], made[node])
+                    for wire, node in zip(args, made_by)]
             made.append(blake2b(repr((texts[op], read)).encode(), digest_size=16).digest())
         return made
 

@@ -106,7 +106,7 @@ def as_size(value) -> Size:
         return parse_size(value)
     if hasattr(value, "free_symbols"):
         return _from_sympy(value)
-    if hasattr(value, "__index__"):
+    if hasattr(value, "__index__") and not getattr(value, "shape", ()):
         return Size.number(value.__index__())
     if isinstance(value, numbers.Real):
         return Size.number(value)

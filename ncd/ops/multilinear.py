@@ -21,14 +21,18 @@ def union_axes(arrays: tuple[Array, ...]) -> tuple[Axis, ...]:
         SizeError: One label with two sizes.
     """
     found: dict[str, Axis] = {}
+    other: dict[str, Axis] = {}
     for array in arrays:
         for axis in array.axes:
-            have = found.setdefault(axis.label, axis)
-            if have.size != axis.size:
-                raise SizeError(f"the axis {axis.label} has two sizes",
-                                have=f"{have.size} and {axis.size}",
-                                types=", ".join(f"`{item}`" for item in arrays),
-                                mend=f"bind one to the other, or rename one {axis.label}")
+            if found.setdefault(axis.label, axis).size != axis.size:
+                other.setdefault(axis.label, axis)
+    if other:
+        first = next(iter(other))
+        raise SizeError("; ".join(f"the axis {label} has two sizes" for label in other),
+                        have=[f"{label} = {found[label].size} and {label} = {axis.size}"
+                              for label, axis in other.items()],
+                        types=", ".join(f"`{item}`" for item in arrays),
+                        mend=f"bind one to the other, or rename one {first}")
     for array in arrays:
         if len(array.axes) == len(found):
             return array.axes
@@ -190,8 +194,11 @@ class Reindex(Operation):
 
     @property
     def is_renaming(self) -> bool:
-        """Whether only labels change: the same memory under other names."""
-        return self.is_permutation and [row.terms[0][0] for row in self.rows] == [a.label for a in self.axes]
+        """Whether only labels change and unit axes come: the same memory under other names."""
+        if self.fill is not None or not self.is_broadcast:
+            return False
+        read = [row.terms[0][0] for row in self.rows]
+        return read == [axis.label for axis in self.axes if axis.label in read or axis.size != ONE]
 
     @property
     def is_broadcast(self) -> bool:
@@ -278,7 +285,7 @@ class View(Operation):
 
     @property
     def name(self) -> str:
-        return f"view[{' '.join(self.labels) or '1'} -> {' '.join(str(a) for a in self.axes) or '1'}]"
+        return f"view[{' '.join(self.labels) or '()'} -> {' '.join(str(a) for a in self.axes) or '()'}]"
 
     def extend(self, arrays):
         return View(arrays[0], self.labels, self.axes)
@@ -297,6 +304,10 @@ class Concat(Operation):
     axis: Label
 
     primitive = True
+
+    @property
+    def any_dtype(self):
+        return tuple(range(len(self.arrays)))
 
     @property
     def dom(self):

@@ -123,10 +123,19 @@ class Reduce(Operation):
 
     primitive = True
 
+    @property
+    def any_dtype(self):
+        return () if self.monoid.name in ("all", "any") else (0,)
+
     def __post_init__(self):
         super().__post_init__()
         for label in self.labels:
             self.array.axis(label)
+        logical = self.monoid.name in ("all", "any")
+        if self.array.dtype not in (("bool",) if logical else ("float", "int")):
+            raise AxisError(f"`{self.monoid.name}` does not fold {self.array.dtype} entries",
+                            have=str(self.array), want="bool" if logical else "float or int",
+                            mend="compare it first" if logical else 'make it float: ncd.elementwise("to_float")')
 
     @property
     def dom(self):
@@ -167,6 +176,7 @@ class TopK(Operation):
     out: Axis
 
     primitive = True
+    any_dtype = (0,)
 
     def __post_init__(self):
         super().__post_init__()

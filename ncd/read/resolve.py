@@ -25,7 +25,7 @@ from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.errors import PACKAGE, LoadError
 
-FORMS = ["transformer             a name of the zoo (`ncd zoo` lists them)",
+FORMS = ["multi_head_attention    a name of the zoo (`ncd zoo` lists them)",
          "file.py:name            a diagram in a file of yours",
          "package.module:name     a diagram in a module",
          "model.json              a diagram saved as JSON"]
