@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from theory import (
-                    attention,
-                    broadcasting,
-                    claims,
-                    copying,
-                    linear,
-                    monoidal,
-                    recurrence,
-                    reduction,
-                    reindexing,
+    alignment,
+    attention,
+    broadcasting,
+    claims,
+    copying,
+    linear,
+    monoidal,
+    recurrence,
+    reduction,
+    reindexing,
 )
 from theory.law import (
-                    FREE_MODEL,
-                    JAX_MODEL,
-                    MODELS,
-                    REFERENCE_MODEL,
-                    TYPE_MODEL,
-                    Counterexample,
-                    Instance,
-                    Law,
-                    Model,
-                    jax_model,
-                    reference_model,
+    FREE_MODEL,
+    JAX_MODEL,
+    MODELS,
+    REFERENCE_MODEL,
+    TYPE_MODEL,
+    Counterexample,
+    Instance,
+    Law,
+    Model,
+    jax_model,
+    reference_model,
 )
 
-THEORIES = {"monoidal": monoidal.LAWS, "copying": copying.LAWS, "reindexing": reindexing.LAWS,
-            "broadcasting": broadcasting.LAWS, "linear": linear.LAWS, "attention": attention.LAWS,
-            "reduction": reduction.LAWS, "recurrence": recurrence.LAWS, "claims": claims.LAWS}
+THEORIES = {
+    "monoidal": monoidal.LAWS, "copying": copying.LAWS, "reindexing": reindexing.LAWS,
+    "broadcasting": broadcasting.LAWS, "alignment": alignment.LAWS, "linear": linear.LAWS,
+    "attention": attention.LAWS, "reduction": reduction.LAWS, "recurrence": recurrence.LAWS,
+    "claims": claims.LAWS}
+"""The laws of each theory by name; a theory's note is ``notes/<its name>.md``."""
 LAWS = {name: law for laws in THEORIES.values() for name, law in laws.items()}
 """Every law by its name."""
 

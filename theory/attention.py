@@ -9,9 +9,9 @@ from ncd.nn.attention import attention
 from ncd.ops.indexed import Gather
 from ncd.ops.source import Constant
 from theory.broadcasting import index, lift
-from theory.law import Law, theory
-from theory.linear import FALSE, TYPE, renamed, result
-from theory.monoidal import NUMERIC, id
+from theory.law import FALSE, NUMERIC, TYPE, Law, theory
+from theory.linear import renamed, result
+from theory.monoidal import id
 from theory.random import Sampler
 from theory.variables import axis, made, position
 

@@ -15,9 +15,7 @@ from ncd.ops.multilinear import Reindex, affine
 from ncd.ops.source import Iota
 from theory.catalogue import CATALOGUE, ELEMENTWISE, LINEAR, PLACED, Case
 from theory.copying import copy, discard
-from theory.law import Law, theory
-from theory.linear import FALSE, TYPE
-from theory.monoidal import NUMERIC
+from theory.law import FALSE, NUMERIC, TYPE, Law, theory
 from theory.random import Sampler
 from theory.variables import Variable, made, one_of
 

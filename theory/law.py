@@ -22,6 +22,11 @@ from theory.random import Sampler, parameters, values
 from theory.variables import Variable
 
 KEY = 20240205
+ABBOTT = "Neural Circuit Diagrams, Abbott 2024"
+NUMERIC = ("type", "reference", "jax")
+"""The models of an equation between functions that the free category does not know."""
+TYPE, FALSE = ("type",), ("free", "reference", "jax")
+"""The models in which a false equation between diagrams of one type holds, and fails."""
 
 
 class Instance(NamedTuple):
@@ -84,6 +89,11 @@ class Law:
     source: str = "derived here"
     holds: tuple[str, ...] = ("type", "free", "reference", "jax")
     fails: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the equation is false: kept so that it is seen to fail, beyond the free category."""
+        return any(model != "free" for model in self.fails)
 
     @property
     def cases(self) -> int:

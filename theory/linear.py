@@ -15,8 +15,8 @@ from ncd.nn.softmax import softmax
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View, affine
 from ncd.ops.source import Constant
 from theory import families
-from theory.law import Law, theory
-from theory.monoidal import ABBOTT, NUMERIC, id
+from theory.law import ABBOTT, FALSE, NUMERIC, TYPE, Law, theory
+from theory.monoidal import id
 from theory.random import Sampler
 from theory.reindexing import on
 from theory.variables import array, diagram, linear_map, made, morphism, one_of
@@ -253,7 +253,6 @@ BENT = {"F": scalar_map("ab"), "k": made("all axes are bent", lambda s, F: len(r
 PARTS = {"A": array(1), "a": made("an axis of A", lambda s, A: s.choose(A.labels)),
          "n": made("a number", lambda s: s.random.randint(1, 3))}
 EVEN_AXIS = {"a": made("its axis of even size", lambda s, F: F.dom.inside[0].labels[0])}
-TYPE, FALSE = ("type",), ("free", "reference", "jax")
 TRANSPOSE = r"(b\,F) ; \cup_b = (\mathrm{id}_{ba} \otimes F(\delta)) ; (\cup_b \otimes \cup_a)"
 
 LAWS = theory(
@@ -273,9 +272,9 @@ LAWS = theory(
     Law("a multilinear map is linear on the outer product", r"M = \mathrm{outer} ; \hat M",
         {"M": random_einsum(3)}, lambda M: M.diagram, on_outer_product,
         ("M is multilinear, here an einsum",), ABBOTT, NUMERIC, ("free",)),
-    Law("snake", r"(A \otimes \eta) ; (\cup \otimes A) = \mathrm{id}_A", {"A": array()},
+    Law("snake", r"(A \otimes \delta) ; (\cup \otimes A) = \mathrm{id}_A", {"A": array()},
         lambda A: snake(A, True), lambda A: id(Ty.of((A,))), (), ABBOTT, NUMERIC, ("free",)),
-    Law("mirrored snake", r"(\eta \otimes A) ; (A \otimes \cup) = \mathrm{id}_A", {"A": array()},
+    Law("mirrored snake", r"(\delta \otimes A) ; (A \otimes \cup) = \mathrm{id}_A", {"A": array()},
         lambda A: snake(A, False), lambda A: id(Ty.of((A,))), (), ABBOTT, NUMERIC, ("free",)),
     Law("transpose by broadcasting", TRANSPOSE,
         SPLIT, transposed_by_broadcasting, transposed_by_unit, ("F : a → b c is linear",),

@@ -10,8 +10,8 @@ from ncd.ops.control import Scan
 from ncd.ops.multilinear import Concat, View
 from theory import families
 from theory.broadcasting import each, lift
-from theory.law import Law, theory
-from theory.monoidal import NUMERIC, id
+from theory.law import ABBOTT, NUMERIC, Law, theory
+from theory.monoidal import id
 from theory.random import Sampler
 from theory.variables import axis, diagram, made
 
@@ -104,7 +104,7 @@ LAWS = theory(
         holds=NUMERIC, fails=("free",)),
     Law("repetition is a power", r"\mathrm{repeat}_n f = f ; f ; \dots ; f", {**STEP, "n": count(1)},
         lambda f, n: f.repeat(n, share=True), power, ("f keeps no parameters by place",),
-        "Neural Circuit Diagrams, Abbott 2024", NUMERIC, ("free",)),
+        ABBOTT, NUMERIC, ("free",)),
     Law("repetition of a sum", r"\mathrm{repeat}_{n + m} f = \mathrm{repeat}_n f ; \mathrm{repeat}_m f",
         {**STEP, "n": count(1), "m": count(1)}, lambda f, n, m: f.repeat(n + m, share=True),
         lambda f, n, m: f.repeat(n, share=True) >> f.repeat(m, share=True), holds=NUMERIC, fails=("free",)),

@@ -16,9 +16,9 @@ from ncd.ops.monoid import MAX_PRODUCT, MONOIDS, SEMIRINGS, SUM, Monoid, Semirin
 from ncd.ops.multilinear import Concat, Einsum, View
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.source import Constant, Iota
-from theory.law import Law, theory
-from theory.linear import FALSE, TYPE, join, ordered, result
-from theory.monoidal import ABBOTT, NUMERIC, id, swap
+from theory.law import ABBOTT, FALSE, NUMERIC, TYPE, Law, theory
+from theory.linear import join, ordered, result
+from theory.monoidal import id, swap
 from theory.random import Sampler
 from theory.variables import array, made, one_of
 

@@ -13,9 +13,10 @@ from ncd.core.category import Diagram, Ty
 from ncd.core.size import ZERO
 from ncd.nn.softmax import softmax
 from ncd.ops.multilinear import Concat, Reindex, View, affine
+from ncd.ops.source import Constant
 from theory import families
-from theory.law import Law, theory
-from theory.monoidal import ABBOTT, NUMERIC, id
+from theory.law import ABBOTT, FALSE, NUMERIC, Law, theory
+from theory.monoidal import id
 from theory.variables import array, diagram, made, morphism, scalar_function
 
 ONE_ARRAY = {"A": array(1)}
@@ -114,6 +115,16 @@ def second_slice(parts: tuple[Array, Array, str]) -> Diagram:
     return joined >> Reindex(joined.cod.inside[0], B.axes, rows).diagram
 
 
+def out_of_range(A: Array, a: str) -> Diagram:
+    """Padding with 3 before an axis, and its first entry."""
+    return on(generators.pad(a, 1, 0, 3.0), A) >> generators.index(**{a: 0})
+
+
+def filled(A: Array, a: str) -> Diagram:
+    return Diagram.discard(Ty.of((A,))) @ Constant(3, Array(A.without(a))).diagram
+
+
+TRANSPOSED = made("the axes of A in another order", lambda s, A: Array(s.some(A.axes, 9)))
 FUNCTION, ETA = scalar_function(), morphism("A -> B", "reindexing", width=1)
 SOURCE = "Neural Circuit Diagrams, Abbott 2024, rule of elementwise operations"
 
@@ -130,7 +141,7 @@ LAWS = theory(
         {**ONE_ARRAY, "a": made("an axis of A", some_label)},
         lambda A, a: flip(A, a) >> flip(A, a), lambda A: id(Ty.of((A,))), holds=NUMERIC),
     Law("transpose is invertible", r"\pi ; \pi^{-1} = \mathrm{id}",
-        {"A": array(), "B": made("the axes of A in another order", lambda s, A: Array(s.some(A.axes, 9)))},
+        {"A": array(), "B": TRANSPOSED},
         lambda A, B: Diagram.arrange((A,), (B,)) >> Diagram.arrange((B,), (A,)),
         lambda A: id(Ty.of((A,))), holds=NUMERIC),
     Law("an entry of a view",
@@ -172,12 +183,20 @@ LAWS = theory(
         {"f": FUNCTION, **ONE_ARRAY, "a": made("an axis of A", some_label)},
         lambda f, A, a: (padded := on(generators.pad(a, 1, 1), A)) >> f.on(padded.cod),
         lambda f, A, a: on(f, A) >> on(generators.pad(a, 1, 1), A),
-        ("false unless f(0) = 0",), "derived here", ("type",), ("free", "reference", "jax")),
+        ("false unless f(0) = 0",), "derived here", ("type",), FALSE),
     Law("elementwise slides past a sum", r"\textstyle\sum_a ; f = f ; \sum_a",
         {"f": FUNCTION, **ONE_ARRAY, "a": made("an axis of A", some_label)},
         lambda f, A, a: (summed := on(generators.reduce("sum", a), A)) >> f.on(summed.cod),
         lambda f, A, a: on(f, A) >> on(generators.reduce("sum", a), A),
-        ("false: a sum reads many entries",), SOURCE, ("type",), ("free", "reference", "jax")),
+        ("false: a sum reads many entries",), SOURCE, ("type",), FALSE),
+    Law("out of range is the fill", r"\mathrm{pad}_c ; (\cdot)[a = 0] = \epsilon ; c",
+        {**ONE_ARRAY, "a": made("an axis of A", some_label)}, out_of_range, filled,
+        ("c stands before the axis",), holds=NUMERIC, fails=("free",)),
+    Law("softmax slides past a transpose", r"\pi ; \mathrm{softmax}_a = \mathrm{softmax}_a ; \pi",
+        {**ONE_ARRAY, "a": made("an axis of A", some_label), "B": TRANSPOSED},
+        lambda A, B, a: Diagram.arrange((A,), (B,)) >> on(softmax(a), B),
+        lambda A, B, a: on(softmax(a), A) >> Diagram.arrange((A,), (B,)),
+        ("softmax finds its axis by the label",), holds=NUMERIC),
     Law("softmax slides past a flip",
         r"\mathrm{flip}_a ; \mathrm{softmax}_a = \mathrm{softmax}_a ; \mathrm{flip}_a",
         {**ONE_ARRAY, "a": made("an axis of A", some_label)},

@@ -105,22 +105,20 @@ class Diagram(markov.Diagram):
                 wires[offset:offset + width] = made
                 offset += len(made)
         graph.outputs = tuple(wires)
-        self._set(graph=graph, dom=dom, cod=cod)
+        self._set(graph, dom, cod)
 
-    def _set(self, graph=None, parts=None, dom=None, cod=None) -> Diagram:
-        self._graph, self._parts, self._dom, self._cod = graph, parts, dom, cod
-        self._inside = None
+    # A graph, or the parts that it is made of: ("then" or "tensor", left, right), ("op", op).
+    _graph = _parts = _dom = _cod = _inside = None
+
+    def _set(self, graph: Graph, dom: Ty, cod: Ty) -> Diagram:
+        self._graph, self._dom, self._cod = graph, dom, cod
         return self
-
-    @staticmethod
-    def _new(**fields) -> Diagram:
-        return object.__new__(Diagram)._set(**fields)
 
     @classmethod
     def from_graph(cls, graph: Graph) -> Diagram:
         """The diagram that holds a wire graph."""
-        return cls._new(graph=graph, dom=Ty.of(graph.inputs),
-                        cod=Ty.of(graph.types[wire] for wire in graph.outputs))
+        return object.__new__(Diagram)._set(graph, Ty.of(graph.inputs),
+                                            Ty.of(graph.types[wire] for wire in graph.outputs))
 
     @classmethod
     def of(cls, dom: Ty, nodes: Iterable[tuple], outputs: Sequence[int]) -> Diagram:
@@ -179,20 +177,26 @@ class Diagram(markov.Diagram):
         """Sequential composition; what stands right of ``>>`` is lifted to what is there."""
         result = self
         for other in others:
-            other = getattr(other, "diagram", other)
             if not isinstance(other, Diagram):
-                raise NcdError(f"cannot compose a diagram with {other!r}")
+                other = getattr(other, "diagram", other)
+                if not isinstance(other, Diagram):
+                    raise NcdError(f"cannot compose a diagram with {other!r}")
             if result.cod != other.dom:
                 other = Diagram.align(other, result.cod.inside, left=result)
-            result = Diagram._new(parts=("then", result, other), dom=result.dom, cod=other.cod)
+            made = object.__new__(Diagram)
+            made._parts, made._dom, made._cod = ("then", result, other), result.dom, other.cod
+            result = made
         return result
 
     def tensor(self, *others: Diagram) -> Diagram:
         """Parallel composition."""
         result = self
         for other in others:
-            other = self.whisker(getattr(other, "diagram", other))
-            result = Diagram._new(parts=("tensor", result, other))
+            if not isinstance(other, Diagram):
+                other = self.whisker(getattr(other, "diagram", other))
+            made = object.__new__(Diagram)
+            made._parts = ("tensor", result, other)
+            result = made
         return result
 
     @classmethod
@@ -307,9 +311,7 @@ class Box(markov.Box, Diagram):
     is_dagger = False
 
     def __init__(self, op):
-        graph = Graph(op.dom)
-        graph.outputs = graph.add(op, range(len(op.dom)))
-        self._set(graph=graph, dom=Ty.of(op.dom), cod=Ty.of(op.cod))
+        self._parts, self._dom, self._cod = ("op", op), Ty.of(op.dom), Ty.of(op.cod)
         self.data = op
 
     @property
@@ -344,9 +346,8 @@ class _Wiring(Box):
     def _wires(self, name: str, dom: Ty, outputs: Sequence[int], **drawing) -> None:
         graph = Graph(dom.inside)
         graph.outputs = tuple(outputs)
-        self._set(graph=graph, dom=dom, cod=Ty.of(dom.inside[wire] for wire in outputs))
-        self.data, self._name = None, name
-        self.__dict__.update(drawing)
+        self._set(graph, dom, Ty.of(dom.inside[wire] for wire in outputs))
+        self.__dict__.update(drawing, data=None, _name=name)
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """Flattening: a tree of compositions and tensors as one wire graph, in linear time.
 
-A composite diagram holds its two factors only; what it means is asked for later, once.
-Nothing here recurses, so that a fold of any shape and length is flattened.
+A composite diagram holds its two factors only, a box its operation; what it means is asked
+for later, once. Nothing here recurses, so that a fold of any shape and length is flattened.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def factors(diagram: Diagram) -> list[Diagram]:
     kind, found, stack = diagram._parts[0], [], [diagram]
     while stack:
         item = stack.pop()
-        if item._graph is None and item._parts is not None and item._parts[0] == kind:
+        if item._graph is None and item._parts[0] == kind:
             stack.extend(reversed(item._parts[1:]))
         else:
             found.append(item)
@@ -27,30 +27,51 @@ def factors(diagram: Diagram) -> list[Diagram]:
 
 def flatten(diagram: Diagram, graph: Graph) -> list[int]:
     """Append a composite to a graph on its inputs; returns its output wires there."""
-    values: list[list[int]] = []
-    tasks: list[tuple] = [("call", diagram, list(range(len(graph.inputs))))]
-    while tasks:
-        task = tasks.pop()
-        if task[0] == "join":
-            joined = [wire for wires in values[len(values) - task[1]:] for wire in wires]
-            del values[len(values) - task[1]:]
-            values.append(joined)
-            continue
-        item = task[1]
-        wires = task[2] if task[0] == "call" else values.pop()
-        if item._graph is not None:
-            values.append(graph.append(item._graph, wires))
-            continue
-        parts = factors(item)
-        if item._parts[0] == "then":
-            tasks.extend(("next", part) for part in reversed(parts[1:]))
-            tasks.append(("call", parts[0], wires))
-        else:
-            tasks.append(("join", len(parts)))
-            calls, start = [], 0
-            for part in parts:
-                width = len(part.dom.inside)
-                calls.append(("call", part, wires[start:start + width]))
-                start += width
-            tasks.extend(reversed(calls))
-    return values.pop()
+    tasks: list[_Chain | _Row] = []
+    item, wires = diagram, list(range(len(graph.inputs)))
+    while True:
+        # Descend: a leaf makes its wires, a composite waits for its factors.
+        if item is not None:
+            parts = item._parts
+            if item._graph is not None:
+                wires = graph.append(item._graph, wires)
+            elif parts[0] == "op":
+                wires = graph.add(parts[1], wires)
+            else:
+                tasks.append((_Chain if parts[0] == "then" else _Row)(factors(item), wires))
+                wires = None
+        if not tasks:
+            return list(wires)
+        item, wires = tasks[-1].next(wires)
+        if item is None:
+            tasks.pop()
+
+
+class _Chain:
+    """Factors one after the other: the wires that one makes go into the next."""
+
+    __slots__ = ("parts", "wires")
+
+    def __init__(self, parts: list[Diagram], wires: list[int]):
+        self.parts, self.wires = iter(parts), wires
+
+    def next(self, made):
+        return next(self.parts, None), self.wires if made is None else made
+
+
+class _Row:
+    """Factors side by side: each takes its own wires, and what they make is joined."""
+
+    __slots__ = ("joined", "parts", "start", "wires")
+
+    def __init__(self, parts: list[Diagram], wires: list[int]):
+        self.parts, self.wires, self.start, self.joined = iter(parts), wires, 0, []
+
+    def next(self, made):
+        if made is not None:
+            self.joined.extend(made)
+        part = next(self.parts, None)
+        if part is None:
+            return None, self.joined
+        start, self.start = self.start, self.start + len(part.dom.inside)
+        return part, self.wires[start:self.start]

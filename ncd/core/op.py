@@ -79,6 +79,9 @@ class Operation:
                 value = getattr(self, field.name)
                 if value is not None:
                     object.__setattr__(self, field.name, coerce(value))
+            elif field.name == "title" and not isinstance(self.title, str):
+                from ncd.errors import NcdError
+                raise NcdError(f"the name of a {type(self).__name__.lower()} is a text, not {self.title!r}")
 
     # -- identity ----------------------------------------------------------------
     @cached_property

@@ -14,8 +14,11 @@ class Contraction(NamedTuple):
     kept: tuple[int, ...]
 
 
-def pairwise(letters: Sequence[Sequence[int]], out: Sequence[int]) -> list[Contraction]:
+def pairwise(letters: Sequence[Sequence[int]], out: Sequence[int],
+             distributive: bool = True) -> list[Contraction]:
     """Left to right; each step sums over the letters that nothing later needs.
+
+    Where the product does not distribute over the sum, the last step sums over all of them.
 
     JAX runs these steps and the cost counts them: one truth for both.
 
@@ -29,8 +32,8 @@ def pairwise(letters: Sequence[Sequence[int]], out: Sequence[int]) -> list[Contr
         return [Contraction(0, None, tuple(x for x in wanted if x in letters[0]))]
     steps, have = [], tuple(letters[0])
     for n in range(1, len(letters)):
-        later = {x for rest in letters[n + 1:] for x in rest} | set(out)
         both = list(dict.fromkeys((*have, *letters[n])))
+        later = {x for rest in letters[n + 1:] for x in rest} | set(out) if distributive else set(both)
         if n == len(letters) - 1:
             kept = tuple(x for x in wanted if x in both)
         else:

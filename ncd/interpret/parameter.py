@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ncd.core.array import Array
+from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.errors import InputError, SizeError
 from ncd.interpret.interpretation import Interpretation, Run
@@ -51,12 +52,21 @@ def places(diagram: Diagram) -> tuple[dict[Path, Slot], dict[Path, Key]]:
         if isinstance(op, Key):
             keys[path] = op
             continue
-        slot = Slot(path, op.array.with_axes((*axes, *op.array.axes)), op.init)
+        slot = Slot(path, _stacked(axes, op.array), op.init)
         old = parameters.setdefault(path, slot)
         if old.array != slot.array:
             raise SizeError(f"the tied parameter {'/'.join(path)} has two types",
                             have=f"`{old.array}` and `{slot.array}`")
     return parameters, keys
+
+
+def _stacked(axes: tuple[Axis, ...], array: Array) -> Array:
+    """An array with the axes of the scans around it in front, their labels kept apart."""
+    taken, front = set(array.labels), []
+    for axis in reversed(axes):
+        front.append(Axis(fresh(axis.label, taken), axis.size))
+        taken.add(front[-1].label)
+    return array.with_axes((*reversed(front), *array.axes))
 
 
 def _walk(diagram: Diagram) -> Iterator[tuple[Path, Any, tuple]]:

@@ -17,6 +17,11 @@ def is_placed(diagram: Diagram) -> bool:
     return any(op.place is not None for op in diagram.graph.ops)
 
 
+def _settle(op: Operation) -> None:
+    """Ask now what the body inside answers from its cache, so that nothing recurses over nesting."""
+    op.place, op.deterministic, hash(op)  # noqa: B018
+
+
 @dataclass(frozen=True)
 class Block(Operation):
     """A named diagram as one box: interpreted once and shared wherever it stands.
@@ -29,6 +34,10 @@ class Block(Operation):
     body: Diagram
     tied: bool = False
     source: str = field(default="", compare=False)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _settle(self)
 
     @property
     def dom(self):
@@ -102,6 +111,7 @@ class Scan(Operation):
                                        and outer.without(self.axis.label) == inner.axes):
                 raise AxisError("a scan's input is neither its body's nor a sequence of it",
                                 have=str(outer), want=f"`{inner}` with or without {self.axis}")
+        _settle(self)
 
     @property
     def dom(self):
@@ -124,6 +134,10 @@ class Scan(Operation):
         while count < len(array.axes) and array.axes[count].label in self.lifted:
             count += 1
         return array.with_axes((*array.axes[:count], self.axis, *array.axes[count:]))
+
+    @property
+    def own(self):
+        return super().own | {self.axis.label}
 
     @property
     def length(self) -> Size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -94,6 +95,19 @@ class Segment(Operation):
         if self.values.size(self.axis) != self.index.size(self.axis):
             raise SizeError(f"values and index differ on {self.axis}",
                             have=str(self.values.size(self.axis)), want=str(self.index.size(self.axis)))
+        union_axes((self.values.with_axes(self.values.without(self.axis)), self.index))
+        kinds = self.monoid.kinds
+        if kinds == ("float", "int") and math.isinf(self.monoid.unit):
+            kinds = ("float",)              # an empty segment has no integer to hold
+        if self.values.dtype not in kinds:
+            raise AxisError(f"`segment_{self.monoid.name}` does not fold {self.values.dtype} entries",
+                            have=str(self.values), want=" or ".join(kinds),
+                            mend="compare it first" if "bool" in kinds else
+                            'make it float: ncd.elementwise("to_float")')
+
+    @property
+    def any_dtype(self):
+        return () if "bool" in self.monoid.kinds else (0,)
 
     @property
     def dom(self):

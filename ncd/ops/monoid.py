@@ -27,10 +27,19 @@ class Monoid:
     unit: float
     linear: bool = False
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The dtypes that it folds."""
+        return ("bool",) if self.function.dtype == "bool" else ("float", "int")
+
 
 @dataclass(frozen=True)
 class Semiring:
     """Two monoids, the second distributing over the first: an einsum's sum and product.
+
+    Parameters:
+        distributive: False where that holds for numbers from 0 on only, as max and product:
+            then nothing is summed before everything is multiplied.
 
     >>> MAX_PLUS.add.name, MAX_PLUS.multiply.name
     ('max', 'sum')
@@ -39,6 +48,7 @@ class Semiring:
     name: str
     add: Monoid
     multiply: Monoid
+    distributive: bool = True
 
 
 SUM = Monoid("sum", scalar.ADD, 0.0, linear=True)
@@ -52,6 +62,6 @@ MONOIDS = {row.name: row for row in (SUM, PRODUCT, MAX, MIN, ALL, ANY)}
 SUM_PRODUCT = Semiring("sum_product", SUM, PRODUCT)
 MAX_PLUS = Semiring("max_plus", MAX, SUM)
 MIN_PLUS = Semiring("min_plus", MIN, SUM)
-MAX_PRODUCT = Semiring("max_product", MAX, PRODUCT)
+MAX_PRODUCT = Semiring("max_product", MAX, PRODUCT, distributive=False)
 ANY_ALL = Semiring("any_all", ANY, ALL)
 SEMIRINGS = {row.name: row for row in (SUM_PRODUCT, MAX_PLUS, MIN_PLUS, MAX_PRODUCT, ANY_ALL)}

@@ -15,6 +15,10 @@ from ncd.ops.monoid import Monoid
 from ncd.ops.multilinear import union_axes
 from ncd.ops.scalar import TO_FLOAT, ScalarFunction
 
+# What may be asked of truth values alone.
+LOGICAL = ("both", "either", "opposite")
+OF_TRUTHS = (*LOGICAL, "add", "multiply", "maximum", "minimum", "where", "identity", "abs", "square")
+
 
 def as_constant(value):
     """A constant argument: an expression in sizes, an infinity, or None for an array."""
@@ -49,8 +53,22 @@ class Map(Operation):
             raise ArityError(f"`{self.function.name}` takes {self.function.arity} arguments",
                              have=f"{len(self.arrays)} arrays and "
                                   f"{sum(c is not None for c in constants)} constants")
-        if any(array.dtype == "key" for array in self.arrays):
-            raise AxisError(f"`{self.function.name}` of a random key", have=", ".join(map(str, self.arrays)))
+        if problem := self._dtype_problem():
+            raise AxisError(problem, have=", ".join(map(str, self.arrays)),
+                            mend='make it float, ncd.elementwise("to_float"), or compare it, as in x > 0')
+
+    def _dtype_problem(self) -> str:
+        """Why the function has no meaning on these dtypes; empty if it has one."""
+        name, kinds = self.function.name, [array.dtype for array in self.arrays]
+        if "key" in kinds:
+            return f"`{name}` of a random key"
+        if name in LOGICAL and set(kinds) - {"bool"}:
+            return f"`{name}` is of truth values"
+        if name == "where" and 0 in self.arguments and kinds[0] != "bool":
+            return "the condition of `where` is not of truth values"
+        if self.dtype == "bool" and self.function.dtype == "same" and name not in OF_TRUTHS:
+            return f"`{name}` of truth values"
+        return ""
 
     @property
     def dom(self):
@@ -64,9 +82,13 @@ class Map(Operation):
     def dtype(self) -> str:
         if self.function.dtype != "same":
             return self.function.dtype
-        kinds = [array.dtype for array in self.arrays]
-        if any(isinstance(c, float) or (c is not None and not c.is_integral) for c in self.constants):
+        kinds = [array.dtype for i, array in zip(self.arguments, self.arrays)
+                 if not (i == 0 and self.function.name == "where")]
+        given = [c for c in self.constants if c is not None]
+        if any(isinstance(c, float) or not c.is_integral for c in given):
             kinds.append("float")
+        elif given and set(kinds) <= {"bool"}:
+            kinds.append("int")                 # a truth value counts as 0 or 1 beside a number
         return "float" if "float" in kinds else "int" if "int" in kinds else (kinds or ["float"])[0]
 
     @cached_property
@@ -135,7 +157,8 @@ class Reduce(Operation):
         if self.array.dtype not in (("bool",) if logical else ("float", "int")):
             raise AxisError(f"`{self.monoid.name}` does not fold {self.array.dtype} entries",
                             have=str(self.array), want="bool" if logical else "float or int",
-                            mend="compare it first" if logical else 'make it float: ncd.elementwise("to_float")')
+                            mend="compare it first" if logical else
+                            'make it float: ncd.elementwise("to_float")')
 
     @property
     def dom(self):
@@ -181,7 +204,12 @@ class TopK(Operation):
     def __post_init__(self):
         super().__post_init__()
         size, k = self.array.size(self.axis).constant, self.out.size.constant
-        if size is not None and k is not None and k > size:
+        if size is not None and k is not None:
+            self.check_count(k, size)
+
+    def check_count(self, k: int, size: int) -> None:
+        """Say so where there are fewer entries than are wanted."""
+        if k > size:
             raise AxisError(f"top-k takes {k} of the {size} entries of {self.axis}")
 
     @property

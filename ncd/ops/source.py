@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,7 +23,24 @@ def _frozen(value):
 
 
 def _shape(value) -> tuple[int, ...]:
-    return (len(value), *_shape(value[0])) if isinstance(value, tuple) and value else ()
+    if not isinstance(value, tuple):
+        return ()
+    shapes = {_shape(item) for item in value}
+    if len(shapes) != 1:
+        raise NcdError("a literal array is empty or has rows of several lengths", have=str(value)[:200])
+    return (len(value), *shapes.pop())
+
+
+def _entries(value) -> Iterator:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _entries(item)
+    else:
+        yield value
+
+
+def _is_whole(value) -> bool:
+    return value.is_integer() if isinstance(value, float) else isinstance(value, bool) or value.is_integral
 
 
 @dataclass(frozen=True)
@@ -44,8 +61,13 @@ class Constant(Operation):
         super().__post_init__()
         object.__setattr__(self, "value", _frozen(self.value))
         shape = _shape(self.value)
+        if self.array.dtype == "key":
+            raise NcdError("a random key is not a constant", mend="declare it as an input, `() : key`")
+        if self.array.dtype == "int" and not all(map(_is_whole, _entries(self.value))):
+            raise NcdError("a constant of integers holds another number", have=str(self.value)[:200])
         if shape and tuple(map(as_size, shape)) != tuple(axis.size for axis in self.array.axes):
-            raise NcdError("a literal array has another shape", have=str(shape), want=str(self.array))
+            raise NcdError("a literal array has another shape", have=str(shape), want=str(self.array),
+                           mend='say its type, as in constant([1, 2], "x=2")')
 
     @property
     def dom(self):

@@ -76,6 +76,17 @@ def blocks(path: Path) -> list[Block]:
     return found
 
 
+def prose(path: Path) -> str:
+    """A page without its blocks and its code."""
+    kept, fence = [], None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        match = FENCE.match(line)
+        if fence is None and not match:
+            kept.append(re.sub(r"`[^`]*`", "", line))
+        fence = match[1] if fence is None and match else None if line.strip() == fence else fence
+    return "\n".join(kept)
+
+
 def run_page(path: Path) -> int:
     """Run a page in the current folder; the number of outputs that were compared.
 
@@ -96,7 +107,7 @@ def run_page(path: Path) -> int:
                 raise PageError(f"{block.place}: a {block.language} block without what prints it")
             _same(block.place, block.text, printed)
             if block.language == "json":
-                json.loads(block.text)
+                _json(block)
             compared, printed = compared + 1, None
         elif block.language == "python":
             count, printed = _python(block, module.__dict__)
@@ -112,9 +123,20 @@ def run_page(path: Path) -> int:
 
 
 def _same(place: str, want: str, got: str) -> None:
-    want, got = ("\n".join(line.rstrip() for line in text.strip("\n").splitlines()) + "\n" for text in (want, got))
+    want, got = map(_trimmed, (want, got))
     if not doctest.OutputChecker().check_output(want, got, OPTIONS):
         raise PageError(f"{place}\n-- the page shows\n{want}-- it prints\n{got}")
+
+
+def _trimmed(text: str) -> str:
+    return "".join(line.rstrip() + "\n" for line in text.strip("\n").splitlines())
+
+
+def _json(block: Block) -> None:
+    try:
+        json.loads(block.text)
+    except ValueError as error:
+        raise PageError(f"{block.place}: this is not JSON: {error}") from None
 
 
 # -- python ----------------------------------------------------------------------------
@@ -142,7 +164,7 @@ def _python(block: Block, names: dict) -> tuple[int, str]:
         if wanted is None:
             rest += out.getvalue()
         else:
-            _same(f"{block.place}, line {statement.lineno}", wanted, out.getvalue())
+            _same(f"{block.place}, line {statement.lineno}", wanted, out.getvalue().strip())
             compared += 1
     return compared, rest
 

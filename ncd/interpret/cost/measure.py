@@ -40,8 +40,13 @@ class Total:
         self.terms: dict = {}
 
     def add(self, size: Size, sign: int = 1) -> None:
+        terms = self.terms
         for monomial, coefficient in size.terms.items():
-            self.terms[monomial] = self.terms.get(monomial, 0) + sign * coefficient
+            total = terms.get(monomial, 0) + sign * coefficient
+            if total:
+                terms[monomial] = total
+            else:                       # what cancels is gone, so that a long sweep stays small
+                terms.pop(monomial, None)
 
     @property
     def size(self) -> Size:

@@ -6,6 +6,7 @@ FLOP counts follow one convention everywhere: a multiply-add is 2. Fractions are
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from ncd.core.array import Array
@@ -31,11 +32,13 @@ class OperationCost(NamedTuple):
     depth: Size
 
 
+@lru_cache(maxsize=4096)
 def array_bytes(array: Array, convention: Convention) -> Size:
     return array.elements * convention.element_bytes(array.dtype)
 
 
-def total_bytes(arrays, convention: Convention) -> Size:
+@lru_cache(maxsize=4096)
+def total_bytes(arrays: tuple[Array, ...], convention: Convention) -> Size:
     total = ZERO
     for array in arrays:
         total = total + array_bytes(array, convention)
@@ -68,7 +71,7 @@ def _einsum(op: Einsum, convention: Convention) -> OperationCost:
             total = total * op.sizes[letter]
         return total
     flops, have = ZERO, ()
-    for step in pairwise(op.letters, op.out_letters):
+    for step in pairwise(op.letters, op.out_letters, op.semiring.distributive):
         left = op.letters[step.left] if step.left is not None else have
         if step.right is None:
             flops = flops + (product(set(left)) - product(step.kept)) * add

@@ -47,7 +47,7 @@ class Layout:
     Parameters:
         graph: The wire graph.
         plan: (operation, order of its inputs) to its plan.
-        leads: For each input, extra room above it.
+        leads, tails: For each input and each output, extra room above it.
         framed: Whether it stands inside a mark: the types at its ends are shown outside.
     """
 
@@ -265,7 +265,7 @@ class Layout:
 
     def _finish(self, dashes) -> None:
         """Keep the separators that are long enough to be seen as such."""
-        self.scene.elements.extend(strand.done() for strand in dashes if strand.x - strand.points[0][0] > 6)
+        self.scene.elements.extend(strand.done() for strand in dashes if strand.x - strand.points[0][0] > 14)
 
     def _operate(self, items, stands, rows, edges, last: bool) -> None:
         """Draw the marks of a column between what goes in and what comes out."""

@@ -24,14 +24,13 @@ DEEPEST = 40         # levels of nesting that are drawn
 
 def scene_of(diagram: Diagram, depth: int = 0) -> Scene:
     """The scene of a diagram with so many levels of blocks opened."""
-    return _Opener(depth).layout(diagram.graph, 0, depth, False).scene
+    return _Opener().layout(diagram.graph, 0, depth, False).scene
 
 
 class _Opener:
     """Plans in which blocks and scans are open, remembered for the length of one picture."""
 
-    def __init__(self, depth: int):
-        self.depth = depth
+    def __init__(self):
         self.memo: dict = {}
 
     def layout(self, graph, level: int, depth: int, framed: bool, leads: Sequence[float] = (),

@@ -71,7 +71,8 @@ def _top_to_bottom(units: list, op, order: Sequence[int]) -> list:
             left[i, j] = len(left)
 
     def mean(unit):
-        return sum(left[place] for place in unit.ins) / len(unit.ins)
+        return left[unit.ins[0]] if isinstance(unit, Lane) else \
+            sum(left[place] for place in unit.ins) / len(unit.ins)
     made = sorted((unit for unit in units if unit.outs), key=lambda unit: out[unit.outs[0]])
     for unit in sorted((unit for unit in units if not unit.outs), key=mean):
         here = mean(unit)

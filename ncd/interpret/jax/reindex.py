@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ncd.errors import InputError
 from ncd.interpret.interpretation import Run
 from ncd.ops.multilinear import Reindex
 
@@ -24,7 +25,7 @@ def reindex(run: Run, op: Reindex, value):
         return _diagonal(op, value, rows, sizes)
     axis = 0
     for offset, terms, divisor in rows:
-        value = _read(value, axis, offset, terms, divisor, sizes, op.fill)
+        value = _read(op, value, axis, offset, terms, divisor, sizes)
         axis += len(terms)
     order = [read.index(a.label) for a in op.axes if a.label in read]
     value = jnp.transpose(value, order) if order != list(range(len(order))) else value
@@ -34,9 +35,15 @@ def reindex(run: Run, op: Reindex, value):
     return jax.lax.broadcast_in_dim(value, [sizes[a.label] for a in op.axes], kept)
 
 
-def _read(value, axis: int, offset: int, terms, divisor: int, sizes, fill):
+def _filled(op: Reindex, inside: bool) -> None:
+    """What is out of range wants a fill: positions are known before the program runs."""
+    if op.fill is None and not inside:
+        raise InputError(f"`{op.name}` reads outside `{op.array}`", mend="give a fill")
+
+
+def _read(op: Reindex, value, axis: int, offset: int, terms, divisor: int, sizes):
     """Replace one axis by the axes of its row's indices."""
-    size = value.shape[axis]
+    size, fill = value.shape[axis], op.fill
     if len(terms) == 1 and divisor == 1 and terms[0][1] != 0:
         label, step = terms[0]
         count = sizes[label]
@@ -44,6 +51,7 @@ def _read(value, axis: int, offset: int, terms, divisor: int, sizes, fill):
         low, high = min(first, last), max(first, last)
         if (low, high, abs(step)) != (0, size - 1, 1):
             if low < 0 or high >= size:
+                _filled(op, False)
                 edges = [(0, 0, 0)] * value.ndim
                 edges[axis] = (max(0, -low), max(0, high - size + 1), 0)
                 value = jax.lax.pad(value, jnp.asarray(0 if fill is None else fill, value.dtype), edges)
@@ -53,6 +61,7 @@ def _read(value, axis: int, offset: int, terms, divisor: int, sizes, fill):
     grid = np.indices([sizes[label] for label, _ in terms], sparse=True)
     place = np.asarray(offset + sum((c * index for (_, c), index in zip(terms, grid)), np.zeros((), int)))
     inside = (place % divisor == 0) & (place // divisor >= 0) & (place // divisor < size)
+    _filled(op, inside.all())
     found = jnp.take(value, np.clip(place // divisor, 0, size - 1), axis=axis, mode="clip")
     if fill is None or inside.all():
         return found
@@ -69,6 +78,7 @@ def _diagonal(op: Reindex, value, rows, sizes):
         place = np.asarray(offset + sum((c * grid[label] for label, c in terms), np.zeros((), int)))
         inside = inside & (place % divisor == 0) & (place // divisor >= 0) & (place // divisor < size)
         places.append(np.clip(place // divisor, 0, size - 1))
+    _filled(op, inside.all())
     found = jnp.broadcast_to(value[tuple(places)], shape)
     if op.fill is None or inside.all():
         return found

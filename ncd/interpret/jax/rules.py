@@ -57,6 +57,11 @@ def aligned(value, array, axes):
 def _map(run: Run, op: Map, *values):
     axes = op.cod[0].axes
     values = [aligned(value, array, axes) for value, array in zip(values, op.arrays)]
+    if op.dtype == "float":                 # integers and truth values take the model's float type
+        whole = [array.dtype != "float" and not (i == 0 and op.function.name == "where")
+                 for i, array in zip(op.arguments, op.arrays)]
+        values = [jnp.asarray(value, run.state.dtype) if cast else value
+                  for value, cast in zip(values, whole)]
     arguments = dict(zip(op.arguments, values))
     override = OVERRIDES.get(op.function)
     if override is not None and len(arguments) == op.function.arity:
@@ -82,7 +87,7 @@ def _einsum(run: Run, op: Einsum, *values):
         unique = tuple(dict.fromkeys(own))
         if len(unique) < len(own):
             values[n], letters[n] = jnp.einsum(value, list(own), list(unique)), unique
-    for step in pairwise(letters, op.out_letters):
+    for step in pairwise(letters, op.out_letters, op.semiring.distributive):
         if step.right is None:
             found, have = _fold(op, values[step.left], letters[step.left], step.kept), step.kept
         elif found is None:
@@ -167,6 +172,7 @@ def _reduce(run: Run, op: Reduce, value):
 def _topk(run: Run, op: TopK, value):
     axis = op.array.labels.index(op.axis)
     k = run.size(op.out.size)
+    op.check_count(k, value.shape[axis])
     found = jax.lax.top_k(jnp.moveaxis(value, axis, -1), k)
     labels = [op.out.label if label == op.axis else label for label in op.array.labels]
     return [move(jnp.moveaxis(x, -1, axis), labels, op.cod[0].labels) for x in found]

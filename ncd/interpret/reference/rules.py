@@ -51,7 +51,10 @@ def aligned(value, array, axes):
 
 def _map(run: Run, op: Map, *values):
     axes = op.cod[0].axes
-    arguments = dict(zip(op.arguments, (aligned(v, a, axes) for v, a in zip(values, op.arrays))))
+    values = [aligned(v, a, axes) for v, a in zip(values, op.arrays)]
+    if op.function.dtype == "float":        # a function of real numbers, given integers or truth values
+        values = [np.asarray(v, float) for v in values]
+    arguments = dict(zip(op.arguments, values))
     named = {name: arguments[i] if i in arguments else _constant(run, op.constants[i])
              for i, name in enumerate(op.function.arguments)}
     with np.errstate(**QUIET):
@@ -155,8 +158,10 @@ def _reduce(run: Run, op: Reduce, value):
 
 def _topk(run: Run, op: TopK, value):
     axis, k = op.array.labels.index(op.axis), run.size(op.out.size)
-    order = np.argsort(-np.asarray(value), axis=axis, kind="stable")
-    order = np.take(order, range(k), axis=axis)
+    value = np.asarray(value)
+    op.check_count(k, value.shape[axis])
+    rising = np.argsort(np.flip(value, axis), axis=axis, kind="stable")
+    order = np.take(value.shape[axis] - 1 - np.flip(rising, axis), range(k), axis=axis)
     made = [np.take_along_axis(value, order, axis), order]
     moved = list(op.array.labels)
     moved[axis] = op.out.label
@@ -182,7 +187,8 @@ def _segment(run: Run, op: Segment, values, index):
     if index.size and (index.min() < 0 or index.max() >= count):
         raise InputError(f"`{op.name}` writes outside {op.out.label} = {count}",
                          have=f"indices from {index.min()} to {index.max()}")
-    total = np.full(run.shape(out), op.monoid.unit, values.dtype if values.dtype.kind == "b" else float)
+    whole = values.dtype.kind == "b" or (values.dtype.kind in "iu" and math.isfinite(op.monoid.unit))
+    total = np.full(run.shape(out), op.monoid.unit, values.dtype if whole else float)
     both = [*op.values.axes, *op.index.without(*op.values.labels)]
     labels = [axis.label for axis in both]
     first, second = op.monoid.function.arguments

@@ -107,11 +107,11 @@ def through(scene, y: float) -> set[float]:
 def test_an_array_that_is_read_often_does_not_drift():
     def decoder(y, memory):
         for _ in range(5):
-            y = g.opaque("read", "a m, b m -> a m")(y, memory)
+            y = einsum("a b, b m -> a m")(einsum("a m, b m -> a b")(y, memory), memory)
         return y, memory
     scene = scene_of(trace(decoder, parse_type("a m, b m")))
-    heights = [ys[0] for column in scene.columns[2:-1] for array, ys in column.arrays[-1:]]
-    assert len(heights) == 10 and len(set(heights)) == 1
+    heights = [ys[0] for column in scene.columns[1:-3] for array, ys in column.arrays[-1:]]
+    assert len(heights) > 10 and len(set(heights)) == 1
 
 
 def test_what_is_met_again_as_the_first_or_the_widest_goes_straight():
