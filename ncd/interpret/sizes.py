@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ncd.core.category import Diagram
 from ncd.core.size import Size
@@ -28,11 +28,16 @@ def read_sizes(diagram: Diagram, inputs: Sequence[Any], slots: Mapping = {}, par
         raise InputError(f"the diagram takes {len(dom)} arrays, {len(inputs)} are given",
                          want=str(diagram.dom) or "no arrays")
     pairs = [(f"input {n}", array, value) for n, (array, value) in enumerate(zip(dom, inputs), 1)]
-    pairs += [(f"parameter {'/'.join(path)}", slot.array, find(parameters, path))
-              for path, slot in slots.items()]
     problems: list[str] = []
+    missing = False
+    for path, slot in slots.items():
+        try:
+            pairs.append((f"parameter {'/'.join(path)}", slot.array, find(parameters, path)))
+        except InputError as error:
+            missing = True
+            problems.append(f"{error.what}, want `{slot.array}`")
     known: dict[str, int] = dict(sizes or {})
-    later: list[tuple[str, Size, int, str]] = []
+    later: list[_Equation] = []
     for where, array, value in pairs:
         shape = _shape(value)
         if shape is None:
@@ -40,49 +45,75 @@ def read_sizes(diagram: Diagram, inputs: Sequence[Any], slots: Mapping = {}, par
             continue
         kind = _kind(value)
         if kind != array.dtype and not (array.dtype == "key" and _is_seed(value)):
-            problems.append(f"{where} has dtype {getattr(value, 'dtype', kind)}, want {array.dtype} (`{array}`)")
+            problems.append(f"{where} has dtype {getattr(value, 'dtype', kind)}, "
+                            f"want {array.dtype} (`{array}`)")
         if len(shape) != len(array.axes):
             problems.append(f"{where} has {len(shape)} axes {tuple(shape)}, "
                             f"want {len(array.axes)} (`{array}`)")
             continue
         for axis, number in zip(array.axes, shape):
             name = axis.size.name
-            if name is None:
-                later.append((where, axis.size, number, axis.label))
+            if number < 1:
+                problems.append(f"{where} has {axis.label} = {number}, want a positive size")
+            elif name is None:
+                later.append(_Equation(where, axis.label, axis.size, number))
             elif known.setdefault(name, number) != number:
                 problems.append(f"{where} has {axis.label} = {number}, but {name} = {known[name]}")
-    for where, size, number, label in later:
-        free = size.symbols - set(known)
-        if len(free) == 1:
-            _solve(size, number, next(iter(free)), known)
-        if size.symbols <= set(known):
-            want = size.evaluate(known)
-            if want != number:
-                problems.append(f"{where} has {label} = {number}, want {size}"
-                                + (f" = {want}" if size.symbols else ""))
+    _solve_all(later, known)
+    problems += [text for equation in later if (text := _contradiction(equation, known))]
     if problems:
         raise InputError("the values do not have the diagram's type", why=problems,
                          want=f"{diagram.dom}",
-                         sizes=", ".join(f"{k} = {v}" for k, v in sorted(known.items())))
+                         sizes=", ".join(f"{k} = {v}" for k, v in sorted(known.items())),
+                         mend="make the parameters with diagram.init(key, ...)" if missing else None)
     return known
+
+
+class _Equation(NamedTuple):
+    """A size of the type and the number that a value has there."""
+
+    where: str
+    label: str
+    size: Size
+    number: int
+
+
+def _solve_all(equations: Sequence[_Equation], known: dict[str, int]) -> None:
+    """Solve equations with one unknown until none is left."""
+    found = True
+    while found:
+        found = False
+        for _, _, size, number in equations:
+            free = size.symbols - set(known)
+            if len(free) == 1:
+                _solve(size, number, next(iter(free)), known)
+                found = found or free <= set(known)
 
 
 def _solve(size: Size, number: int, name: str, known: dict[str, int]) -> None:
     """The symbol that makes a size this number, where it occurs linearly."""
-    coefficient = size.terms.get(((name, 1),), 0)
-    rest = (size - Size.symbol(name) * coefficient)
-    if coefficient and name not in rest.symbols:
-        found = (number - rest.evaluate(known)) / coefficient
+    linear = {m: c for m, c in size.terms.items() if (name, 1) in m}
+    coefficient = Size.of({tuple(item for item in m if item != (name, 1)): c for m, c in linear.items()})
+    rest = size - Size.of(linear)
+    if linear and name not in coefficient.symbols | rest.symbols:
+        slope = coefficient.evaluate(known)
+        found = (number - rest.evaluate(known)) / slope if slope else 0
         if found == int(found) and found >= 1:
             known[name] = int(found)
-    elif len(size.terms) == 1:
-        (monomial, factor), = size.terms.items()
-        if dict(monomial).get(name) == 1:
-            others = Size.of({tuple(item for item in monomial if item[0] != name): factor})
-            if name not in others.symbols:
-                found, rest = divmod(number, others.evaluate(known))
-                if rest == 0 and found >= 1:
-                    known[name] = int(found)
+
+
+def _contradiction(equation: _Equation, known: Mapping[str, int]) -> str:
+    """What is wrong with a value's number once all sizes are read; empty if nothing is."""
+    where, label, size, number = equation
+    free = sorted(size.symbols - set(known))
+    if not free:
+        want = size.evaluate(known)
+        shown = f"{size} = {want}" if size.symbols else str(want)
+        return "" if want == number else f"{where} has {label} = {number}, want {shown}"
+    at = ", ".join(f"{name} = {known[name]}" for name in sorted(size.symbols - set(free)))
+    linear = len(free) == 1 and any((free[0], 1) in m for m in size.terms)
+    return f"{where} has {label} = {number}, no {free[0]} makes {size} so large{' at ' + at if at else ''}" \
+        if linear else ""
 
 
 def require_sizes(diagram: Diagram, known: Mapping[str, int], needed: frozenset[str]) -> None:

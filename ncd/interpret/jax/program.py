@@ -60,7 +60,7 @@ class Compiled:
         values = [jnp.asarray(value) if array.dtype != "key" else value
                   for value, array in zip(arguments, self.diagram.dom.inside)]
         floats = [v.dtype for v in (*values, *jax.tree.leaves(params))
-                  if jnp.issubdtype(v.dtype, jnp.floating)]
+                  if hasattr(v, "dtype") and jnp.issubdtype(v.dtype, jnp.floating)]
         dtype = jnp.result_type(*floats) if floats else jnp.zeros(()).dtype
         made = Run(self.interpretation, known, State(params, params, key, dtype))(self.program, values)
         made = [jnp.asarray(value) if not hasattr(value, "dtype") else value for value in made]

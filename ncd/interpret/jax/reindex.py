@@ -17,7 +17,7 @@ def reindex(run: Run, op: Reindex, value):
     Where no output index is read twice each input axis is read on its own, by a slice, a
     padding, a reversal or a take; what is left is a transposition and a repetition.
     """
-    sizes = {axis.label: run.size(axis.size) for axis in op.axes}
+    sizes = dict(zip([axis.label for axis in op.axes], run.shape(op.cod[0])))
     rows = [(run.size(row.offset), [(label, run.size(c)) for label, c in row.terms], run.size(row.divisor))
             for row in op.rows]
     read = [label for _, terms, _ in rows for label, _ in terms]

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ncd.core.array import Array
 from ncd.core.op import lifted_axes
 from ncd.errors import InputError
 from ncd.interpret.contraction import pairwise
@@ -235,7 +236,7 @@ def lookup(state: State, path, missing: bool = False):
 
 
 def _scan(run: Run, op: Scan, *values):
-    length, state, path = run.size(op.length), run.state, run.path
+    (length,), state, path = run.shape(Array((op.axis,))), run.state, run.path
     program = run.interpretation.program(op.body)
     params = lookup(state, path, missing=True) if op.place is not None else None
     stacked = None if op.share else params
@@ -334,5 +335,5 @@ RULES = {
     Einsum: _einsum, Reindex: _reindex, View: _view, Concat: _concat, Map: _map, Reduce: _reduce,
     TopK: _topk, Gather: _gather, Segment: _segment, Scan: _scan, Parameter: _parameter, Key: _key,
     Random: _random, Solve: _solve, Eigh: _eigh, Constant: _constant, Broadcast: _broadcast,
-    Iota: lambda run, op: jnp.arange(run.size(op.axis.size)),
+    Iota: lambda run, op: jnp.arange(*run.shape(op.cod[0])),
     Stop: lambda run, op, value: jax.lax.stop_gradient(value)}

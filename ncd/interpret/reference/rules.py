@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ncd.core.array import Array
 from ncd.errors import InputError
 from ncd.interpret.interpretation import Run
 from ncd.interpret.parameter import find
@@ -202,7 +203,7 @@ def _segment(run: Run, op: Segment, values, index):
 
 
 def _scan(run: Run, op: Scan, *values):
-    length, program = run.size(op.length), run.interpretation.program(op.body)
+    (length,), program = run.shape(Array((op.axis,))), run.interpretation.program(op.body)
     here, path = run.state or State(None, None, None), run.path
     params = _lookup(here, path, missing=True) if op.place is not None and here.params is not None else None
     states = list(values[:op.states])
@@ -331,4 +332,4 @@ RULES = {
     Einsum: _einsum, Reindex: _reindex, View: _view, Concat: _concat, Map: _map, Reduce: _reduce,
     TopK: _topk, Gather: _gather, Segment: _segment, Scan: _scan, Parameter: _parameter, Key: _key,
     Random: _random, Solve: _solve, Eigh: _eigh, Constant: _constant_array, Broadcast: _broadcast,
-    Iota: lambda run, op: np.arange(run.size(op.axis.size)), Stop: lambda run, op, value: value}
+    Iota: lambda run, op: np.arange(*run.shape(op.cod[0])), Stop: lambda run, op, value: value}

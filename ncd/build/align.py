@@ -1,0 +1,318 @@
+"""Alignment by label: sizes are unified, extra axes of the data are broadcast over.
+
+Aligning a diagram to arrays is one pass over its wire graph: every operation is lifted to
+the arrays that reach it (:meth:`Operation.extend`, or :class:`Broadcast` in general), so an
+output has the lifted axes that it depends on. ``lift(P)`` is the strict functor: every input
+and every output takes P in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ncd.build.mend import mends, missing_axes
+from ncd.build.unify import unify
+from ncd.core.array import Array
+from ncd.core.axis import Axis, fresh
+from ncd.core.category import Diagram
+from ncd.core.graph import Graph
+from ncd.core.op import Operation, lifted_axes
+from ncd.core.size import Size
+from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, SizeError
+from ncd.ops.control import Block, Broadcast, Scan
+from ncd.ops.multilinear import Reindex, affine
+from ncd.ops.source import Key, Parameter
+
+
+def describe(diagram: Diagram) -> str:
+    """How an error names a diagram: its operation, or its type."""
+    return f"`{diagram.op.name}`" if diagram.op is not None else f"`{diagram}`"
+
+
+def _shown(arrays: Sequence[Array]) -> str:
+    return ", ".join(map(str, arrays)) or "no arrays"
+
+
+def _moved(diagram: Diagram) -> tuple[int, ...]:
+    """The inputs that may have any dtype: those that no operation computes with."""
+    if diagram.op is not None:
+        return diagram.op.any_dtype
+    ops = diagram.graph.ops
+    return tuple(range(len(diagram.dom))) if all(len(op.any_dtype) == len(op.dom) for op in ops) else ()
+
+
+def _check_types(diagram: Diagram, arrays: Sequence[Array], left: Diagram | None) -> None:
+    dom = diagram.dom.inside
+
+    def what() -> str:
+        return f"cannot compose {describe(left)} with {describe(diagram)}" if left is not None \
+            else f"cannot call {describe(diagram)}"
+    if len(dom) != len(arrays):
+        raise ArityError(what(), have=f"{len(arrays)} arrays: {_shown(arrays)}",
+                         want=f"{len(dom)} arrays: {_shown(dom)}")
+    problems = [f"input {position + 1}: no axis {', '.join(missing)} in `{arrays[position]}`, "
+                f"want `{dom[position]}`" for position, missing, _ in missing_axes(dom, arrays)]
+    moved = _moved(diagram)
+    problems += [f"input {position + 1}: `{have}` is {have.dtype}, want {want.dtype} (`{want}`)"
+                 for position, (want, have) in enumerate(zip(dom, arrays))
+                 if want.dtype != have.dtype and position not in moved]
+    if problems:
+        sizes = {a.label: a.size for array in (*arrays, *dom) for a in array.axes}
+        raise AxisError(what(), have=_shown(arrays), want=_shown(dom), why=problems,
+                        sizes=", ".join(f"{k} = {v}" for k, v in sizes.items()),
+                        mend=mends(diagram, arrays, left, _fits))
+
+
+def _fits(diagram: Diagram, arrays: Sequence[Array]) -> bool:
+    """Whether a diagram can be called on arrays."""
+    if missing_axes(diagram.dom.inside, arrays):
+        return False
+    try:
+        align(diagram, arrays)
+    except NcdError:
+        return False
+    return True
+
+
+def _check_capture(diagram: Diagram, arrays: Sequence[Array], extra: Sequence[Axis]) -> None:
+    dom, cod = diagram.dom.inside, diagram.cod.inside
+    problems, captured = [], []
+    for axis in extra:
+        for position, (want, have) in enumerate(zip(dom, arrays), 1):
+            if axis.label not in have.labels or axis.label in want.labels:
+                continue
+            uses = [f"input {other} `{array}`" for other, array in enumerate(dom, 1)
+                    if axis.label in array.labels]
+            uses += [f"output {other} `{array}`" for other, array in enumerate(cod, 1)
+                     if axis.label in array.labels]
+            if uses:
+                captured.append((axis.label, position))
+                problems.append(f"{axis.label} of input {position} is also an axis of {', '.join(uses)}")
+    if problems:
+        label, position = captured[0]
+        apart = fresh(label, {x for array in (*arrays, *dom, *cod) for x in array.labels})
+        raise AmbiguityError(
+            f"the axis {label} of input {position} would be captured by {describe(diagram)}",
+            have=_shown(arrays), want=_shown(dom), why=problems,
+            mend=[f'to broadcast over it, keep it apart: rename it before, .rename({label}="{apart}")',
+                  f'to identify the two, then take the diagonal: ncd.einsum("{label} {label} -> {label}")'])
+
+
+def align(diagram: Diagram, arrays: Sequence[Array], left: Diagram | None = None,
+          stack: bool = False) -> Diagram:
+    """The diagram lifted and instantiated so that its domain is the given arrays.
+
+    Raises:
+        ArityError: Another number of arrays.
+        AxisError: An axis that the diagram needs is absent, or a dtype differs.
+        SizeError: Sizes contradict each other; all of them are listed.
+        AmbiguityError: A broadcast axis would be captured; the readings are named.
+    """
+    arrays = tuple(arrays)
+    if diagram.dom.inside == arrays:
+        return diagram
+    _check_types(diagram, arrays, left)
+    dom = diagram.dom.inside
+    bound, contradictions = unify(dom, arrays)
+    extra = lifted_axes(dom, arrays)
+    lifted_sizes: dict[str, Size] = {}
+    for array, want in zip(arrays, dom):
+        for axis in array.axes:
+            if axis.label not in want.labels and \
+                    lifted_sizes.setdefault(axis.label, axis.size) != axis.size:
+                contradictions.append(f"the broadcast axis {axis.label} has the sizes "
+                                      f"{lifted_sizes[axis.label]} and {axis.size}")
+    changes = {name: size for name, size in bound.items() if size.name != name}
+    if contradictions or (changes and left is not None and diagram.op is None):
+        what = f"cannot compose {describe(left)} with {describe(diagram)}: sizes differ" \
+            if left is not None else f"cannot call {describe(diagram)}: sizes contradict"
+        why = contradictions or [f"{name} is wanted, {size} is given" for name, size in changes.items()]
+        mend = ", ".join(f'{name}="{size}"' if size.constant is None else f"{name}={size}"
+                         for name, size in changes.items())
+        raise SizeError(what, have=_shown(arrays), want=_shown(dom), why=why,
+                        mend=f"bind it first: .bind({mend})" if changes and not contradictions
+                        else "make the sizes agree, with .bind(...) or another declared size")
+    _check_capture(diagram, arrays, extra)
+    diagram = diagram.substitute(changes)
+    return lift_to(diagram, arrays, extra, stack)
+
+
+def lift_to(diagram: Diagram, arrays: tuple[Array, ...], extra: Sequence[Axis],
+            stack: bool = False) -> Diagram:
+    """Lift every operation to the arrays that reach it; sizes are already equal."""
+    dom = diagram.dom.inside
+    if dom == arrays and not extra:
+        return diagram
+    diagram = _apart(diagram, [axis.label for axis in extra])
+    old = diagram.graph
+    graph, memo = Graph(arrays), {}
+    place = list(range(len(arrays)))
+    for op, args in zip(old.ops, old.args):
+        given = tuple(graph.types[place[wire]] for wire in args)
+        key = (op, given)
+        if key not in memo:
+            memo[key] = _extended(op, given, tuple(extra), stack)
+        new = memo[key]
+        wires = [place[wire] for wire in args]
+        place.extend(graph.append(new.graph, wires) if isinstance(new, Diagram)
+                     else graph.add(new, wires))
+    graph.outputs = tuple(place[wire] for wire in old.outputs)
+    return Diagram.from_graph(graph)
+
+
+def _extended(op, given: tuple[Array, ...], extra: tuple[Axis, ...], stack: bool):
+    """One operation on the arrays that reach it: an operation, or a diagram."""
+    if isinstance(op, Key):
+        return Key(op.title, (*extra, *op.axes), op.tied)
+    if stack and op.place is not None:
+        return _stacked(op, given, extra)
+    if not op.dom and not op.deterministic:
+        if isinstance(op, Block):
+            return Block(op.title, lift_to(op.body, (), extra, stack), op.tied, op.source)
+        raise AmbiguityError(f"`{op.name}` draws keys and has no input to lift",
+                             mend="give it its key as an input")
+    if not op.deterministic:    # it draws anew for each index, also where no input varies with it
+        missing = [axis for axis in extra if all(axis.label not in array.labels for array in given)]
+        if missing:
+            wanted = (given[0].with_axes((*missing, *given[0].axes)), *given[1:])
+            return arrange(given, wanted) >> _extended(op, wanted, extra, stack)
+    if given == op.dom:
+        return op
+    new = op.extend(given)
+    return Broadcast(op, given) if new is None else new
+
+
+def _stacked(op, given: tuple[Array, ...], extra: tuple[Axis, ...]):
+    """An operation with parameters, one set for each index of the lifted axes."""
+    if isinstance(op, Parameter):
+        return Parameter(op.title, op.array.with_axes((*extra, *op.array.axes)), op.init, op.tied)
+    if isinstance(op, Scan):
+        raise AmbiguityError(f"the parameters of `{op.name}` are stacked by its steps already",
+                             mend="lift the body before the scan: body.lift(..., stack=True)")
+    return Block(op.place, lift_to(op.expansion, given, extra, True), op.tied)
+
+
+def _apart(diagram: Diagram, labels: Sequence[str]) -> Diagram:
+    """Rename inner axes away from labels that are about to be broadcast over."""
+    if not labels:
+        return diagram
+    outer = {label for array in (*diagram.dom.inside, *diagram.cod.inside) for label in array.labels}
+    inner = {label for array in diagram.graph.types for label in array.labels} - outer
+    for op in diagram.graph.ops:
+        inner |= op.own - outer
+    clash = [label for label in labels if label in inner]
+    if not clash:
+        return diagram
+    taken = outer | inner | set(labels)
+    return diagram.relabel({label: fresh(label, taken) for label in clash})
+
+
+def arrange(have: Sequence[Array], want: Sequence[Array]) -> Diagram:
+    """Transpose and repeat each array to a wanted order of axes; nothing where it stands."""
+    graph = Graph(have)
+    outputs = []
+    for wire, (array, target) in enumerate(zip(have, want)):
+        if array.axes != target.axes:
+            (wire,) = graph.add(reorder(array, target.axes), (wire,))
+        outputs.append(wire)
+    graph.outputs = tuple(outputs)
+    return Diagram.from_graph(graph)
+
+
+def reorder(array: Array, axes: Sequence[Axis]) -> Reindex:
+    """The reindexing that puts an array's axes in another order, repeating along new ones."""
+    missing = [label for label in array.labels if label not in {axis.label for axis in axes}]
+    if missing:
+        raise AxisError(f"the axis {', '.join(missing)} would be lost", have=str(array),
+                        want=" ".join(map(str, axes)), mend="reduce it, or index it")
+    return Reindex(array, tuple(axes), tuple(affine(0, {label: 1}) for label in array.labels))
+
+
+def lift(diagram: Diagram, axes: Sequence[Axis], stack: bool = False) -> Diagram:
+    """The endofunctor of broadcasting: every input and output takes the axes in front.
+
+    (f ; g).lift = f.lift ; g.lift, (f ⊗ g).lift = f.lift ⊗ g.lift, copy.lift = copy.
+    Parameters are shared over the axes, or stacked; keys drawn by place are drawn anew for
+    each index.
+
+    Raises:
+        AmbiguityError: An axis is already in the type.
+    """
+    axes = tuple(axes)
+    ends = {label for array in (*diagram.dom.inside, *diagram.cod.inside) for label in array.labels}
+    clash = [axis.label for axis in axes if axis.label in ends]
+    if clash:
+        raise AmbiguityError(f"cannot lift {describe(diagram)} over {', '.join(clash)}",
+                             why=f"{', '.join(clash)} is already an axis of `{diagram}`",
+                             mend=f"lift over a new label: .lift(\"{fresh(clash[0], ends)}\")")
+    arrays = tuple(array.with_axes((*axes, *array.axes)) for array in diagram.dom.inside)
+    made = lift_to(diagram, arrays, axes, stack)
+    wanted = [array.with_axes((*axes, *array.axes)) for array in diagram.cod.inside]
+    return made if list(made.cod.inside) == wanted else made >> arrange(made.cod.inside, wanted)
+
+
+def rename(diagram: Diagram, labels: dict[str, str]) -> Diagram:
+    """The diagram with axes renamed, inside too; two axes are never merged.
+
+    Raises:
+        AxisError: No axis has the label.
+        AmbiguityError: The new label already names another axis of the type.
+    """
+    ends = {label for array in (*diagram.dom.inside, *diagram.cod.inside) for label in array.labels}
+    unknown = [label for label in labels if label not in ends]
+    if unknown:
+        raise AxisError(f"no axis {', '.join(unknown)} to rename", have=str(diagram),
+                        want=f"one of {', '.join(sorted(ends))}")
+    labels = {old: new for old, new in labels.items() if old != new}
+    clash = [new for new in labels.values() if new in ends - set(labels)]
+    clash += [new for new in set(labels.values()) if list(labels.values()).count(new) > 1]
+    if clash:
+        raise AmbiguityError(f"renaming would merge two axes into {', '.join(clash)}", have=str(diagram),
+                             mend="a diagonal or an einsum identifies two axes; a name does not")
+    return _apart(diagram, list(labels.values())).relabel(labels)
+
+
+def bind(diagram: Diagram, sizes: dict[str, Size]) -> Diagram:
+    """The diagram with size symbols replaced, all at once.
+
+    Raises:
+        SizeError: A symbol that the diagram does not have (those it has are listed).
+    """
+    known = symbols(diagram)
+    unknown = [name for name in sizes if name not in known]
+    if unknown:
+        raise SizeError(f"no size {', '.join(unknown)} to bind", have=str(diagram),
+                        want=f"one of {', '.join(sorted(known))}" if known else "no size is free")
+    return diagram.substitute(sizes)
+
+
+def symbols(diagram: Diagram) -> frozenset[str]:
+    """Every size symbol of a diagram, those of inner axes and parameters too."""
+    found: set[str] = set()
+    seen: set[Diagram] = set()
+    stack = [diagram]
+
+    def on(value):
+        if isinstance(value, (Size, Array)):
+            found.update(value.symbols)
+        elif isinstance(value, Axis):
+            found.update(value.size.symbols)
+        elif isinstance(value, Diagram):
+            stack.append(value)
+        elif isinstance(value, Operation):      # what a Broadcast lifts
+            value._rebuilt(on)
+        return value
+    while stack:
+        current = stack.pop()
+        if current not in seen:
+            seen.add(current)
+            for array in current.graph.inputs:
+                on(array)
+            for op in dict.fromkeys(current.graph.ops):
+                op._rebuilt(on)
+    return frozenset(found)
+
+
+Diagram.align = staticmethod(align)
+Diagram.arrange = staticmethod(arrange)
+

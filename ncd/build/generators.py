@@ -1,0 +1,310 @@
+"""Each primitive as a function that makes a diagram of one box, typed as simply as it can be."""
+
+from __future__ import annotations
+
+from ncd.build.notation import axes_of, labels_of, monoid, one_axis
+from ncd.build.trace import Wire, pointwise
+from ncd.core.array import Array
+from ncd.core.axis import Axis, fresh
+from ncd.core.category import Diagram
+from ncd.core.signature import parse_type
+from ncd.core.size import Size, as_size
+from ncd.errors import AxisError, NcdError, NotationError
+from ncd.ops import scalar
+from ncd.ops.control import Opaque, Scan
+from ncd.ops.indexed import Gather, Segment
+from ncd.ops.matrix import Eigh, Solve
+from ncd.ops.monoid import Monoid
+from ncd.ops.multilinear import Concat, Reindex, affine
+from ncd.ops.pointwise import Map, Reduce, Stop, TopK
+from ncd.ops.source import Constant, Initialiser, Iota, Key, Parameter, Random
+
+SCALAR = Array()
+
+
+def elementwise(function: scalar.ScalarFunction | str, *constants) -> Diagram:
+    """A scalar function as a diagram on scalars; it lifts over every axis of what it is given.
+
+    Type:      (), …, () -> ()
+    Equation:  out[p] = f(a[p], …, b[p])
+    ``constants`` gives one entry for each argument: None for an array, else a number.
+
+    >>> print(elementwise("relu"))
+    () -> ()
+    """
+    if isinstance(function, str):
+        if function not in scalar.SCALARS:
+            raise NcdError(f"no scalar function {function!r}", want=", ".join(scalar.SCALARS))
+        function = scalar.SCALARS[function]
+    free = function.arity if not constants else sum(c is None for c in constants)
+    kinds = ["bool" if function.name in ("both", "either", "opposite") or (
+        function.name == "where" and n == 0) else "float" for n in range(free)]
+    return Map(function, tuple(Array((), kind) for kind in kinds), constants).diagram
+
+
+def where(condition, yes, no) -> Wire:
+    """One wire where a condition holds, another where it does not: ``where(mask, x, 0)``."""
+    return pointwise(scalar.WHERE, condition, yes, no)
+
+
+def maximum(x, y) -> Wire:
+    """The larger of two wires or numbers, entry by entry."""
+    return pointwise(scalar.MAXIMUM, x, y)
+
+
+def minimum(x, y) -> Wire:
+    """The smaller of two wires or numbers, entry by entry."""
+    return pointwise(scalar.MINIMUM, x, y)
+
+
+def equal(x, y) -> Wire:
+    """Where two wires or numbers are equal, entry by entry."""
+    return pointwise(scalar.EQUAL, x, y)
+
+
+def reduce(operation, labels: str) -> Diagram:
+    """Fold axes by a monoid: ``reduce("sum", "x y")``.
+
+    Type:      x y -> ()
+    Equation:  out = ⊕ over x, y of a[x, y]
+    """
+    row = monoid(operation)
+    array = Array([Axis(label) for label in labels_of(labels)], _folded(row))
+    return Reduce(row, array, array.labels).diagram
+
+
+def _folded(row: Monoid) -> str:
+    """What a monoid folds: booleans for all and any, else floats."""
+    return "bool" if row.function.dtype == "bool" else "float"
+
+
+def topk(text: str) -> Diagram:
+    """The k largest entries along an axis and their positions: ``topk("x -> k=2")``.
+
+    Type:      x -> k, k : index(x)
+    """
+    left, right = _arrow(text)
+    axis = one_axis(left)
+    return TopK(Array((axis,)), axis.label, one_axis(right)).diagram
+
+
+def gather(label: str) -> Diagram:
+    """Read an array at integer positions along one axis: ``gather("n")``.
+
+    Type:      n, () : index(n) -> ()   (lifted: n f, e : index(n) -> e f)
+    Equation:  out[e, f] = table[index[e], f]
+    """
+    axis = one_axis(label)
+    return Gather(Array((axis,)), Array((), "int", axis.size), axis.label).diagram
+
+
+def segment(operation, text: str) -> Diagram:
+    """Fold entries into the segments that integers name: ``segment("sum", "e -> n")``.
+
+    Type:      e, e : index(n) -> n
+    Equation:  out[n] = ⊕ over e with index[e] = n of values[e]
+    """
+    left, right = _arrow(text)
+    axis, out = one_axis(left), one_axis(right)
+    row = monoid(operation)
+    return Segment(row, Array((axis,), _folded(row)), Array((axis,), "int", out.size),
+                   axis.label, out).diagram
+
+
+def concat(label: str, arrays: int = 2) -> Diagram:
+    """Join arrays end to end along one axis: ``concat("x")``.
+
+    Type:      x=x_1, x=x_2 -> x=x_1+x_2
+    """
+    if arrays < 1:
+        raise NcdError("concatenation joins at least one array")
+    name = one_axis(label).label
+    return Concat(tuple(Array((Axis(name, Size.symbol(f"{name}_{n}")),))
+                        for n in range(1, arrays + 1)), name).diagram
+
+
+def solve(text: str) -> Diagram:
+    """Solve a square linear system: ``solve("i j")``.
+
+    Type:      i j, i -> j   (i and j of one size)
+    Equation:  Σ_j matrix[i, j] out[j] = right[i]
+    """
+    row, column = _pair(text)
+    return Solve(Array((row, column)), Array((row,)), row.label, column.label).diagram
+
+
+def eigh(text: str, out: str = "e") -> Diagram:
+    """Eigenvalues and eigenvectors of a symmetric matrix: ``eigh("i j", "e")``.
+
+    Type:      i j -> e, i e
+    """
+    row, column = _pair(text)
+    return Eigh(Array((row, column)), row.label, column.label, one_axis(out).label).diagram
+
+
+def _pair(text: str) -> tuple[Axis, Axis]:
+    axes = axes_of(text)
+    if len(axes) != 2:
+        raise NotationError("two axes are wanted here", text, 0)
+    row, column = axes
+    return row, column if column.size.name != column.label else Axis(column.label, row.size)
+
+
+def _arrow(text: str) -> tuple[str, str]:
+    left, arrow, right = text.partition("->")
+    if not arrow:
+        raise NotationError("an arrow is wanted: x -> k", text, len(text))
+    return left, right
+
+
+def iota(axis: str) -> Diagram:
+    """The positions along an axis: ``-> x : index(x)``, out[i] = i."""
+    return Iota(one_axis(axis)).diagram
+
+
+def constant(value, array: str = "()") -> Diagram:
+    """A number or a literal array: ``constant(0.5)``, ``constant([[1, 0]], "a=1 b=2")``."""
+    (parsed,) = parse_type(array)
+    if parsed.dtype == "float" and isinstance(value, bool):
+        parsed = Array(parsed.axes, "bool")
+    return Constant(value, parsed).diagram
+
+
+def parameter(name: str, array: str, init: Initialiser | None = None, tied: bool = False) -> Diagram:
+    """A learned array, named by its place: ``parameter("weight", "m k")``.
+
+    Type:      -> array
+    With ``tied`` equal names in one scope are one parameter.
+    """
+    (parsed,) = parse_type(array)
+    return Parameter(name, parsed, init or Initialiser("normal", 0.02), tied).diagram
+
+
+def key(name: str = "key", tied: bool = False) -> Diagram:
+    """A random key drawn by its place: ``-> () : key``."""
+    return Key(name, (), tied).diagram
+
+
+def random(distribution: str, axes: str = "") -> Diagram:
+    """Random numbers from a key: ``random("normal", "x y")``.
+
+    Type:      () : key -> x y
+    """
+    return Random(distribution, Array((), "key"), axes_of(axes)).diagram
+
+
+def stop() -> Diagram:
+    """The identity whose derivative is zero: ``() -> ()``."""
+    return Stop(SCALAR).diagram
+
+
+def index(**positions) -> Diagram:
+    """Read one entry along axes: ``index(x=2)``; a negative number counts from the end.
+
+    Type:      x -> ()
+    Equation:  out = a[2]
+    Source:    Neural Circuit Diagrams, indexes.
+    """
+    axes, rows = [], []
+    for label, position in positions.items():
+        axis, place = Axis(label), as_size(position)
+        if place.constant is not None and place.constant < 0:
+            place = axis.size + place
+        axes.append(axis)
+        rows.append(affine(place))
+    return Reindex(Array(axes), (), tuple(rows)).diagram
+
+
+def slice_axis(label: str, start=0, stop=None, step: int = 1) -> Diagram:
+    """Entries start, start + step, … below stop along an axis: ``slice_axis("x", 1, 5)``.
+
+    Type:      x -> x=⌈(stop − start)/step⌉
+    """
+    axis = Axis(label)
+    def place(value):
+        value = as_size(value)
+        return axis.size + value if value.constant is not None and value.constant < 0 else value
+    first = place(start)
+    if as_size(step).constant is not None and as_size(step).constant < 1:
+        raise NcdError(f"a slice of step {step}", want="a positive step", mend="reverse the axis with flip")
+    last = axis.size if stop is None else place(stop)
+    step = as_size(step)
+    out = Axis(label, (last - first + step - 1) // step)
+    return Reindex(Array((axis,)), (out,), (affine(first, {label: step}),)).diagram
+
+
+def flip(label: str) -> Diagram:
+    """Reverse an axis: out[i] = a[n − 1 − i]."""
+    axis = Axis(label)
+    return Reindex(Array((axis,)), (axis,), (affine(axis.size - 1, {label: -1}),)).diagram
+
+
+def pad(label: str, before=0, after=0, fill: float = 0.0) -> Diagram:
+    """Put ``fill`` before and after an axis.
+
+    Type:      x -> x=x+before+after
+    """
+    axis = Axis(label)
+    out = Axis(label, axis.size + as_size(before) + as_size(after))
+    return Reindex(Array((axis,)), (out,), (affine(-as_size(before), {label: 1}),), float(fill)).diagram
+
+
+def repeat_axis(axes: str) -> Diagram:
+    """Repeat along new axes: ``repeat_axis("h=8")`` is () -> h=8, out[h] = a."""
+    return Reindex(SCALAR, axes_of(axes), ()).diagram
+
+
+def transpose(order: str) -> Diagram:
+    """Put axes in an order: ``transpose("k x")`` takes an array of x and k to k x."""
+    array = Array(axes_of(order))
+    return Reindex(array, array.axes, tuple(affine(0, {label: 1}) for label in array.labels)).diagram
+
+
+def window(label: str, kernel: str, stride=1, dilation=1, padding=0, fill: float = 0.0,
+           out: str | None = None) -> Diagram:
+    """The windows of an axis: the contraction with the convolution tensor ★.
+
+    Type:      x -> x' j,  x' = ⌊(x + 2p − d(j − 1) − 1)/s⌋ + 1 under the label of x
+    Equation:  out[i, j] = a[s·i + d·j − p], and ``fill`` outside
+    Source:    Neural Circuit Diagrams, convolution (the tensor ★; our derivation).
+
+    >>> print(window("x", "j=3", stride=2, padding=1))
+    x -> x=(x+1)//2 j=3
+    """
+    axis, inner = Axis(label), one_axis(kernel)
+    s, d, p = as_size(stride), as_size(dilation), as_size(padding)
+    size = (axis.size + p * 2 - d * (inner.size - 1) - 1) // s + 1
+    place = Axis(out or label, size)
+    row = affine(-p, ((place.label, s), (inner.label, d)))
+    return Reindex(Array((axis,)), (place, inner), (row,), None if p == 0 else float(fill)).diagram
+
+
+def scan(body: Diagram, axis: str, states: int = 1, sequences: int = 0, reverse: bool = False,
+         share: bool = True, title: str = "scan") -> Diagram:
+    """Run a diagram along an axis, the states of a step going into the next.
+
+    Type:      states, sequences with the axis in front, constants -> states, outputs
+    The body takes states, one step of each sequence, then constants, and returns the states
+    and the outputs of the step. With ``share`` its parameters are the same at every step.
+    """
+    axis_ = one_axis(axis)
+    dom = body.dom.inside
+    if states + sequences > len(dom):
+        raise AxisError(f"a body of {len(dom)} inputs has no {states} states and {sequences} sequences",
+                        have=str(body.dom))
+    arrays = tuple(array.with_axes((axis_, *array.axes)) if states <= n < states + sequences else array
+                   for n, array in enumerate(dom))
+    return Scan(body, axis_, states, arrays, reverse, share, title).diagram
+
+
+def opaque(name: str, signature: str, deterministic: bool = True, linear: tuple[int, ...] = ()) -> Diagram:
+    """A function of your own, known by name: each interpretation is told about it or refuses."""
+    left, right = _arrow(signature)
+    return Opaque(name, parse_type(left), parse_type(right), deterministic, linear).diagram
+
+
+def fresh_label(label: str, *wires: Wire) -> str:
+    """A label like the given one that no wire has."""
+    return fresh(label, {name for wire in wires for name in wire.type.labels})
+
+
