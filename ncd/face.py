@@ -21,10 +21,27 @@ def init(diagram: Diagram, key=0, **sizes):
     return init(diagram, key, **sizes)
 
 
-def cost(diagram: Diagram, convention=None):
+def to_numpy(diagram: Diagram, **sizes: int):
+    """The diagram as a NumPy function in float64, called as its JAX function is.
+
+    >>> import ncd
+    >>> float(ncd.reduce("sum", "x").to_numpy()([1.0, 2.0]))
+    3.0
+    """
+    from ncd.interpret.parameter import places
+    from ncd.interpret.reference import run
+    learned = bool(places(diagram)[0])
+
+    def program(*arguments, key=None):
+        params, inputs = (arguments[0], arguments[1:]) if learned and arguments else (None, arguments)
+        return run(diagram, *inputs, params=params, key=key, **sizes)
+    return program
+
+
+def cost(diagram: Diagram, convention=None, interpretation=None):
     """The cost as formulas in the axis sizes, see :func:`ncd.interpret.cost.measure`."""
-    from ncd.interpret.cost import measure
-    return measure(diagram, convention)
+    from ncd.interpret.cost import COST, measure
+    return measure(diagram, convention, interpretation or COST)
 
 
 def draw(diagram: Diagram, path=None, depth: int = 0):
@@ -58,6 +75,6 @@ def picture(diagram: Diagram) -> str:
     return svg(diagram)
 
 
-Diagram.to_jax, Diagram.init, Diagram.cost = to_jax, init, cost
+Diagram.to_jax, Diagram.to_numpy, Diagram.init, Diagram.cost = to_jax, to_numpy, init, cost
 Diagram.draw, Diagram.listing, Diagram.to_json, Diagram.check = draw, listing, to_json, check
 Diagram._repr_svg_ = picture

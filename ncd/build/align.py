@@ -149,7 +149,7 @@ def lift_to(diagram: Diagram, arrays: tuple[Array, ...], extra: Sequence[Axis],
     place = list(range(len(arrays)))
     for op, args in zip(old.ops, old.args):
         given = tuple(graph.types[place[wire]] for wire in args)
-        key = (op, given)
+        key = (id(op), given)      # equal einsums may remember other lifted axes
         if key not in memo:
             memo[key] = _extended(op, given, tuple(extra), stack)
         new = memo[key]

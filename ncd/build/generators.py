@@ -170,14 +170,17 @@ def constant(value, array: str = "()") -> Diagram:
     return Constant(value, parsed).diagram
 
 
-def parameter(name: str, array: str, init: Initialiser | None = None, tied: bool = False) -> Diagram:
+def parameter(name: str, array: str, init: Initialiser | str | None = None, tied: bool = False) -> Diagram:
     """A learned array, named by its place: ``parameter("weight", "m k")``.
 
     Type:      -> array
+    Parameters:
+        init: An :class:`Initialiser`, or the name of one such as ``"ones"``.
     With ``tied`` equal names in one scope are one parameter.
     """
     (parsed,) = parse_type(array)
-    return Parameter(name, parsed, init or Initialiser("normal", 0.02), tied).diagram
+    init = Initialiser(init) if isinstance(init, str) else init or Initialiser("normal", 0.02)
+    return Parameter(name, parsed, init, tied).diagram
 
 
 def key(name: str = "key", tied: bool = False) -> Diagram:

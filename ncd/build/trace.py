@@ -71,6 +71,12 @@ class Wire:
         raise NcdError("a wire has no value while the diagram is built",
                        mend="branch with ncd.where, or on Python values only")
 
+    def __array__(self, *_, **__):
+        raise NcdError(f"a wire has no value: `{self.type}` is a type, not numbers",
+                       mend="apply ncd operations to it; NumPy and JAX run the finished diagram")
+
+    __jax_array__ = __array__
+
     def __iter__(self):
         raise NcdError(f"a wire is one array `{self.type}`, not a sequence of arrays")
 
@@ -88,6 +94,12 @@ class Wire:
     __rfloordiv__ = lambda self, other: pointwise(scalar.QUOTIENT, other, self)
     __rmod__ = lambda self, other: pointwise(scalar.REMAINDER, other, self)
     __rpow__ = lambda self, other: pointwise(scalar.POWER, other, self)
+    __eq__ = lambda self, other: pointwise(scalar.EQUAL, self, other)
+    __ne__ = lambda self, other: pointwise(scalar.OPPOSITE, pointwise(scalar.EQUAL, self, other))
+    __and__ = lambda self, other: pointwise(scalar.BOTH, self, other)
+    __or__ = lambda self, other: pointwise(scalar.EITHER, self, other)
+    __invert__ = lambda self: pointwise(scalar.OPPOSITE, self)
+    __abs__ = lambda self: pointwise(scalar.ABS, self)
     __neg__ = lambda self: pointwise(scalar.NEGATE, self)
     __abs__ = lambda self: pointwise(scalar.ABS, self)
     __lt__ = lambda self, other: pointwise(scalar.LESS, self, other)
@@ -126,7 +138,7 @@ def call(diagram: Diagram, wires: Sequence):
     """Apply a diagram to wires: it is instantiated and lifted to their types."""
     if not _running.traces:
         raise NcdError("a diagram is called on wires inside @ncd.diagram",
-                       mend="to run it on arrays, use .to_jax() or ncd.reference")
+                       mend="to run it on arrays, use .to_jax() or .to_numpy()")
     trace = _running.traces[-1]
     for position, wire in enumerate(wires, 1):
         if not isinstance(wire, Wire):

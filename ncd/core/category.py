@@ -225,6 +225,11 @@ class Diagram(markov.Diagram):
             raise ArityError(f"{list(xs)} is not a permutation of the {len(dom or ())} wires")
         return cls.wiring(dom, xs)
 
+    def __add__(self, other):
+        raise NcdError("diagrams do not add", mend="add wires inside @ncd.diagram, or use nn.residual")
+
+    __radd__ = __add__
+
     def dagger(self):
         raise NcdError("a diagram of arrays has no dagger",
                        why="reshaping, elementwise and random operations have no adjoint")
@@ -318,26 +323,16 @@ class Box(markov.Box, Diagram):
     def name(self) -> str:
         return self.data.name
 
-    def __eq__(self, other):
-        return Diagram.__eq__(self, other)
-
-    def __hash__(self):
-        return Diagram.__hash__(self)
+    # DisCoPy's boxes say these too, and stand before our diagrams in the order of resolution.
+    __eq__, __hash__, __repr__, __str__ = (
+        Diagram.__eq__, Diagram.__hash__, Diagram.__repr__, Diagram.__str__)
+    dagger = Diagram.dagger
 
     def __len__(self):
         return 1
 
-    def __repr__(self):
-        return Diagram.__repr__(self)
-
-    def __str__(self):
-        return Diagram.__str__(self)
-
     def __reduce__(self):
         return Box, (self.data,), self._told()
-
-    def dagger(self):
-        return Diagram.dagger(self)
 
 
 class _Wiring(Box):

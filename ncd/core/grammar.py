@@ -82,10 +82,10 @@ class _Parser:
     def atom(self, depth: int):
         kind, token, _ = self.peek()
         if kind == "number":
-            self.index += 1
             digits, _, exponent = token.lower().partition("e")
             if len(digits) > 1_200 or len(exponent) > 4 or abs(int(exponent or 0)) > 400:
                 self.fail("a number out of range")
+            self.index += 1
             value = Fraction(token)
             return ("number", int(value) if value.denominator == 1 else value)
         if token == "(":

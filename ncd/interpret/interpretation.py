@@ -121,9 +121,15 @@ class Interpretation:
             raise NcdError(f"unlisted={self.unlisted!r}", want='"expand", "box" or "raise"')
 
     def __or__(self, rules: Mapping[Any, Callable]) -> Interpretation:
-        """The same interpretation with more rules; those given win."""
+        """The same interpretation with more rules; those given win.
+
+        A rule for a defined operation is a faster rule: :meth:`without_faster` drops it.
+        """
         keys = {_rule_key(key): rule for key, rule in rules.items()}
-        return replace(self, rules={**self.rules, **keys})
+        defined = {key: rule for key, rule in keys.items() if key not in self.rules
+                   and isinstance(key, type) and getattr(key, "primitive", True) is False}
+        listed = {key: rule for key, rule in keys.items() if key not in defined}
+        return replace(self, rules={**self.rules, **listed}, faster={**self.faster, **defined})
 
     def without_faster(self) -> Interpretation:
         """The interpretation that expands every defined operation: what faster rules must equal."""

@@ -37,6 +37,7 @@ def read_sizes(diagram: Diagram, inputs: Sequence[Any], slots: Mapping = {}, par
             missing = True
             problems.append(f"{error.what}, want `{slot.array}`")
     known: dict[str, int] = dict(sizes or {})
+    origin: dict[str, str] = {}
     later: list[_Equation] = []
     for where, array, value in pairs:
         shape = _shape(value)
@@ -48,8 +49,10 @@ def read_sizes(diagram: Diagram, inputs: Sequence[Any], slots: Mapping = {}, par
             problems.append(f"{where} has dtype {getattr(value, 'dtype', kind)}, "
                             f"want {array.dtype} (`{array}`)")
         if len(shape) != len(array.axes):
+            more = "; .lift(\"n\") takes a batch" if where.startswith("input") and \
+                len(shape) == len(array.axes) + 1 else ""
             problems.append(f"{where} has {len(shape)} axes {tuple(shape)}, "
-                            f"want {len(array.axes)} (`{array}`)")
+                            f"want {len(array.axes)} (`{array}`){more}")
             continue
         for axis, number in zip(array.axes, shape):
             name = axis.size.name
@@ -58,7 +61,10 @@ def read_sizes(diagram: Diagram, inputs: Sequence[Any], slots: Mapping = {}, par
             elif name is None:
                 later.append(_Equation(where, axis.label, axis.size, number))
             elif known.setdefault(name, number) != number:
-                problems.append(f"{where} has {axis.label} = {number}, but {name} = {known[name]}")
+                problems.append(f"{where} has {axis.label} = {number}, but {name} = {known[name]}"
+                                f"{f' in {origin[name]}' if name in origin else ''}")
+            else:
+                origin.setdefault(name, where)
     _solve_all(later, known)
     problems += [text for equation in later if (text := _contradiction(equation, known))]
     if problems:

@@ -158,16 +158,16 @@ class Scan(Operation):
     def extend(self, arrays):
         """Lift the body; states take every lifted axis, by repetition where they lack it."""
         from ncd.core.op import lifted_axes
-        extra = lifted_axes(self.arrays, arrays)
-        if not extra:
-            return None
+        # Lifted again from what was lifted first, so that the order does not depend on the stages.
+        base = tuple(array.with_axes(array.without(*self.lifted)) for array in self.arrays)
+        extra = lifted_axes(base, arrays)
         wanted = [Array((*extra, *a.without(*(e.label for e in extra))), a.dtype, a.bound)
                   if i < self.states else a for i, a in enumerate(arrays)]
         inner = tuple(a.with_axes(a.without(self.axis.label)) if i in self.sequences else a
                       for i, a in enumerate(wanted))
         body = Diagram.align(self.body, inner)
         body = _with_outputs(body, inner[:self.states])
-        lifted = (*(axis.label for axis in extra), *self.lifted)
+        lifted = tuple(axis.label for axis in extra)
         scan = Scan(body, self.axis, self.states, tuple(wanted), self.reverse, self.share,
                     self.title, self.tied, lifted)
         return Diagram.arrange(arrays, wanted) >> scan.diagram

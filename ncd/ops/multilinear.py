@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
-from ncd.core.op import Operation, lifted_axes
+from ncd.core.op import Operation, lifted_axes, place_lifted
 from ncd.core.size import ONE, ZERO, Size, as_size
 from ncd.errors import AxisError, SizeError
 from ncd.ops.monoid import SUM_PRODUCT, Semiring
@@ -47,6 +47,7 @@ class Einsum(Operation):
     Equation:  out[o] = Σ over letters not in o of Π_i arrays_i[letters_i]
     Letters repeated inside one array take its diagonal; an output letter repeated puts the
     result on a diagonal; an output letter that no input has repeats the result along it.
+    ``lifted`` remembers which labels it was broadcast over; it is no part of what it computes.
     Flags:     deterministic, linear in each input (sum-product)
     """
 
@@ -55,6 +56,7 @@ class Einsum(Operation):
     out: Array
     out_letters: tuple[int, ...]
     semiring: Semiring = SUM_PRODUCT
+    lifted: tuple[Label, ...] = field(default=(), compare=False)
 
     primitive = True
 
@@ -113,15 +115,22 @@ class Einsum(Operation):
         return f"einsum[{text}]" if self.semiring == SUM_PRODUCT else f"{self.semiring.name}[{text}]"
 
     def extend(self, arrays):
+        # Lifted again from what was lifted first, so that the order does not depend on the stages.
+        base = tuple(array.with_axes(array.without(*self.lifted)) for array in self.arrays)
+        extra = lifted_axes(base, arrays)
+        known = {axis.label: letter for axis, letter in zip(self.out.axes, self.out_letters)
+                 if axis.label in self.lifted}
         fresh = max((n for ls in (*self.letters, self.out_letters) for n in ls), default=-1) + 1
-        new = {axis.label: fresh + n for n, axis in enumerate(lifted_axes(self.arrays, arrays))}
+        for n, axis in enumerate(extra):
+            known.setdefault(axis.label, fresh + n)
         letters = []
         for old, old_letters, array in zip(self.arrays, self.letters, arrays):
-            known = dict(zip(old.labels, old_letters))
-            letters.append(tuple(known[a.label] if a.label in known else new[a.label] for a in array.axes))
-        out = self.lifted_result(arrays, self.out)
-        known = dict(zip(self.out.labels, self.out_letters)) | new
-        return Einsum(arrays, tuple(letters), out, tuple(known[label] for label in out.labels), self.semiring)
+            own = dict(zip(old.labels, old_letters))
+            letters.append(tuple(own[a.label] if a.label in own else known[a.label] for a in array.axes))
+        out = place_lifted(base, arrays, self.out.with_axes(self.out.without(*self.lifted)))
+        known |= dict(zip(self.out.labels, self.out_letters))
+        return Einsum(arrays, tuple(letters), out, tuple(known[label] for label in out.labels),
+                      self.semiring, tuple(axis.label for axis in extra))
 
 
 class Row(NamedTuple):

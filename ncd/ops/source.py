@@ -107,6 +107,9 @@ class Iota(Operation):
         return f"iota[{self.axis}]"
 
 
+INITIALISERS = ("normal", "uniform", "zeros", "ones", "constant", "orthogonal")
+
+
 @dataclass(frozen=True)
 class Initialiser:
     """How a parameter begins: a distribution and what scales it.
@@ -129,6 +132,8 @@ class Initialiser:
 
     def __post_init__(self):
         object.__setattr__(self, "fan", tuple(map(str, self.fan)))
+        if self.kind not in INITIALISERS:
+            raise NcdError(f"no initialiser {self.kind!r}", want=", ".join(INITIALISERS))
 
     def relabel(self, labels: Mapping[str, str]) -> Initialiser:
         if not any(label in labels for label in self.fan):

@@ -42,7 +42,7 @@ class Cost:
 
     def __init__(self, diagram: Diagram, interpretation: Interpretation, convention: Convention):
         self.diagram, self.convention = diagram, convention
-        self._meter = Meter(interpretation.rules, convention)
+        self._meter = Meter(interpretation, convention)
         self._slots, _ = places(diagram)
 
     @cached_property

@@ -8,7 +8,6 @@ the schedule that the graph is, and is only lax.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
@@ -22,6 +21,8 @@ from ncd.ops.control import Broadcast, Scan
 from ncd.ops.multilinear import Reindex, View
 from ncd.ops.pointwise import Stop
 from ncd.ops.source import Parameter
+
+NARROW = 8                               # with more inputs the matrix of depths is not kept
 
 
 class BodyCost(NamedTuple):
@@ -56,9 +57,8 @@ class Total:
 class Meter:
     """Measures diagrams with one table and one convention, each distinct body once."""
 
-    def __init__(self, rules: Mapping, convention: Convention):
-        self.table = Interpretation("cost", rules)
-        self.rules, self.convention = rules, convention
+    def __init__(self, table: Interpretation, convention: Convention):
+        self.table, self.convention = table, convention
         self.operations: dict[Operation, OperationCost | None] = {}
         self.bodies: dict[Diagram, BodyCost] = {}
 
@@ -127,14 +127,19 @@ class Meter:
     # -- depth: a max-plus matrix --------------------------------------------------
     def _depth(self, graph: Graph) -> tuple[dict, tuple]:
         """{(input, output): longest path}, and for each output the longest path from no input."""
-        narrow = len(graph.inputs) <= 8
+        narrow = len(graph.inputs) <= NARROW
         # A wire's value: {input: steps from it}; None stands for a path from no input.
-        values: list[dict] = [{n if narrow else None: 0} for n in range(len(graph.inputs))]
+        ends = self._walk(graph, [{n if narrow else None: 0} for n in range(len(graph.inputs))])
+        rows = {(source, place): steps for place, value in enumerate(ends)
+                for source, steps in value.items() if source is not None}
+        return rows, tuple(value.get(None) for value in ends)
+
+    def _walk(self, graph: Graph, values: list[dict]) -> list[dict]:
+        """The values of the outputs from those of the inputs."""
+        values = list(values)
         for op, args, _ in graph:
             values.extend(self._step(op, [values[wire] for wire in args]))
-        rows = {(source, place): steps for place, wire in enumerate(graph.outputs)
-                for source, steps in values[wire].items() if source is not None}
-        return rows, tuple(values[wire].get(None) for wire in graph.outputs)
+        return [values[wire] for wire in graph.outputs]
 
     def _step(self, op: Operation, values: list[dict]) -> list[dict]:
         found = self.operation(op)
@@ -148,13 +153,14 @@ class Meter:
             steps = _plain(self._looped(op, inner).depth)
             made = {s: d + steps for s, d in (_merge(values) or {None: 0}).items()}
             return [made] * len(op.cod)
+        if len(op.dom) > NARROW:     # its matrix is not kept: its paths are followed where it stands
+            return self._walk(self.body(op).graph, values)
         made = []
         for place in range(len(op.cod)):
             paths = [{s: d + inner.depth[n, place] for s, d in value.items()}
                      for n, value in enumerate(values) if (n, place) in inner.depth]
             if inner.floor[place] is not None:
-                start = _merge(values) if len(values) > 8 else {None: 0}
-                paths.append({s: d + inner.floor[place] for s, d in (start or {None: 0}).items()})
+                paths.append({None: inner.floor[place]})
             made.append(_merge(paths) or {None: 0})
         return made
 

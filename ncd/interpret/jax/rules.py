@@ -10,7 +10,7 @@ import numpy as np
 
 from ncd.core.array import Array
 from ncd.core.op import lifted_axes
-from ncd.errors import InputError
+from ncd.errors import InputError, RuleError
 from ncd.interpret.contraction import pairwise
 from ncd.interpret.interpretation import Run
 from ncd.interpret.jax.init import place_key
@@ -20,7 +20,7 @@ from ncd.interpret.parameter import find
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Eigh, Solve
-from ncd.ops.monoid import SUM_PRODUCT
+from ncd.ops.monoid import MONOIDS, SUM_PRODUCT, Monoid
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Constant, Iota, Key, Parameter, Random
@@ -37,6 +37,15 @@ class State(NamedTuple):
 
 REDUCTIONS = {"sum": jnp.sum, "product": jnp.prod, "max": jnp.max, "min": jnp.min,
               "all": jnp.all, "any": jnp.any}
+
+
+def fold(monoid: Monoid, value, axes: tuple[int, ...]):
+    """Fold axes: JAX's own reduction of a known monoid, else XLA's with the monoid's function."""
+    if MONOIDS.get(monoid.name) == monoid:
+        return REDUCTIONS[monoid.name](value, axes)
+    first, second = monoid.function.arguments
+    return jax.lax.reduce(value, jnp.asarray(monoid.unit, value.dtype), lambda a, b: jnp.asarray(
+        monoid.function.evaluate({first: a, second: b}, FUNCTIONS), value.dtype), axes)
 
 
 def move(value, have, want):
@@ -104,7 +113,7 @@ def _einsum(run: Run, op: Einsum, *values):
 
 def _fold(op: Einsum, value, have, kept):
     gone = tuple(i for i, letter in enumerate(have) if letter not in kept)
-    value = REDUCTIONS[op.semiring.add.name](value, gone) if gone else value
+    value = fold(op.semiring.add, value, gone) if gone else value
     return move(value, [x for x in have if x in kept], kept)
 
 
@@ -120,7 +129,7 @@ def _product(op: Einsum, left, left_letters, right, right_letters, kept):
     f = op.semiring.multiply.function
     found = f.evaluate(dict(zip(f.arguments, (spread(left, left_letters), spread(right, right_letters)))),
                        FUNCTIONS)
-    return REDUCTIONS[op.semiring.add.name](found, tuple(range(len(kept), len(order)))) \
+    return fold(op.semiring.add, found, tuple(range(len(kept), len(order)))) \
         if contracted else found
 
 
@@ -167,7 +176,7 @@ def _concat(run: Run, op: Concat, *values):
 
 def _reduce(run: Run, op: Reduce, value):
     axes = tuple(op.array.labels.index(label) for label in op.labels)
-    return REDUCTIONS[op.monoid.name](value, axes)
+    return fold(op.monoid, value, axes)
 
 
 def _topk(run: Run, op: TopK, value):
@@ -208,13 +217,16 @@ def _segment(run: Run, op: Segment, values, index):
     count, rest = run.size(op.out.size), [x for x in op.values.labels
                                           if x != op.axis and x not in op.index.labels]
     logical = op.monoid.name in ("all", "any")
-    fold = SEGMENTS[{"all": "min", "any": "max"}.get(op.monoid.name, op.monoid.name)]
+    if MONOIDS.get(op.monoid.name) != op.monoid:
+        raise RuleError(f"`jax` has no segment of the monoid {op.monoid.name!r}", want=", ".join(MONOIDS),
+                        mend="sort and scan, or give a rule: ncd.jax | {Segment: rule}")
+    write_all = SEGMENTS[{"all": "min", "any": "max"}.get(op.monoid.name, op.monoid.name)]
     if logical:
         values = jnp.asarray(values, jnp.int8)
     shared = [x for x in op.values.labels if x != op.axis and x in op.index.labels]
     only = [x for x in op.index.labels if x != op.axis and x not in op.values.labels]
     def write(values, index):
-        found = fold(values, index, count)
+        found = write_all(values, index, count)
         if logical:   # an empty segment folds to the least or largest int8
             return found > 0
         return found
