@@ -101,7 +101,6 @@ class Wire:
     __invert__ = lambda self: pointwise(scalar.OPPOSITE, self)
     __abs__ = lambda self: pointwise(scalar.ABS, self)
     __neg__ = lambda self: pointwise(scalar.NEGATE, self)
-    __abs__ = lambda self: pointwise(scalar.ABS, self)
     __lt__ = lambda self, other: pointwise(scalar.LESS, self, other)
     __le__ = lambda self, other: pointwise(scalar.LESS_EQUAL, self, other)
     __gt__ = lambda self, other: pointwise(scalar.GREATER, self, other)

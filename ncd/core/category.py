@@ -272,11 +272,11 @@ class Diagram(markov.Diagram):
         return diagram_repr(self)
 
     def __reduce__(self):
-        return _from_graph, (self.graph,), self._told()
+        return _restored, (Diagram.from_graph, self.graph, self._told())
 
-    def _told(self) -> dict | None:
+    def _told(self) -> dict:
         """The title and the text that a decorated function left."""
-        return {name: vars(self)[name] for name in ("title", "__doc__") if name in vars(self)} or None
+        return {name: vars(self)[name] for name in ("title", "__doc__") if name in vars(self)}
 
     # -- what operations ask of their fields -------------------------------------
     transform_data = True
@@ -305,8 +305,10 @@ class Diagram(markov.Diagram):
         return Diagram.from_graph(graph)
 
 
-def _from_graph(graph: Graph) -> Diagram:
-    return Diagram.from_graph(graph)
+def _restored(make: Callable, what, told: dict) -> Diagram:
+    made = make(what)
+    vars(made).update(told)
+    return made
 
 
 class Box(markov.Box, Diagram):
@@ -332,7 +334,7 @@ class Box(markov.Box, Diagram):
         return 1
 
     def __reduce__(self):
-        return Box, (self.data,), self._told()
+        return _restored, (Box, self.data, self._told())
 
 
 class _Wiring(Box):
@@ -349,7 +351,7 @@ class _Wiring(Box):
         return self._name
 
     def __reduce__(self):
-        return _from_graph, (self.graph,)
+        return _restored, (Diagram.from_graph, self.graph, {})
 
 
 class Swap(_Wiring, markov.Swap):

@@ -94,8 +94,8 @@ def find(tree: Any, path: Path) -> Any:
         try:
             tree = tree[name]
         except (KeyError, TypeError, IndexError):
-            raise InputError(f"no parameter at {'/'.join(path)}",
-                             have=", ".join(map(str, tree)) if isinstance(tree, dict) else type(tree).__name__,
+            have = ", ".join(map(str, tree)) if isinstance(tree, dict) else type(tree).__name__
+            raise InputError(f"no parameter at {'/'.join(path)}", have=have,
                              want=f"{name} inside {'/'.join(path[:depth]) or 'the parameters'}",
                              mend="make them with diagram.init(key, ...)") from None
     return tree

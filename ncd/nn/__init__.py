@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncd.build.combinators import residual
 from ncd.nn.activation import (
     abs,
     cos,
@@ -30,6 +31,11 @@ from ncd.nn.attention import (
     attention,
     causal_mask,
     window_mask,
+)
+from ncd.nn.block import (
+    post_norm,
+    pre_norm,
+    transformer_block,
 )
 from ncd.nn.convolution import (
     convolution,
@@ -90,11 +96,6 @@ from ncd.nn.recurrent import (
     rnn,
     rnn_cell,
 )
-from ncd.nn.residual import (
-    post_norm,
-    pre_norm,
-    transformer_block,
-)
 from ncd.nn.softmax import (
     cross_entropy,
     log_softmax,
@@ -115,7 +116,6 @@ from ncd.nn.statistics import (
 from ncd.nn.stochastic import (
     dropout,
 )
-from ncd.build.combinators import residual  # noqa: E402, I001  (after the module of that name)
 
 __all__ = [
     "abs",

@@ -53,7 +53,7 @@ def normalised_adjacency(nodes: str) -> Diagram:
     Source:    Kipf and Welling 2017.
 
     >>> print(normalised_adjacency("n"))
-    n n' -> n n'
+    n n'=n -> n n'=n
     """
     array = _adjacency(nodes)
     unit = Einsum((), (), array, (0, 0))

@@ -19,7 +19,7 @@ def is_placed(diagram: Diagram) -> bool:
 
 def _settle(op: Operation) -> None:
     """Ask now what the body inside answers from its cache, so that nothing recurses over nesting."""
-    op.place, op.deterministic, hash(op)  # noqa: B018
+    op.place, op.deterministic, hash(op)
 
 
 @dataclass(frozen=True)

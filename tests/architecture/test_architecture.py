@@ -118,7 +118,8 @@ def test_every_test_has_an_assertion():
     empty = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        checkers = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _asserts(node)}
+        checkers = {node.name for node in ast.walk(tree)
+                    if isinstance(node, ast.FunctionDef) and _asserts(node)}
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 calls = {c.func.id for c in ast.walk(node) if isinstance(c, ast.Call)
@@ -151,7 +152,8 @@ def test_every_table_is_total():
 
 def test_the_package_names_no_workplace():
     words = ["/work/", "shared/refer", "DESIGN" + ".md", "language" + ".md", "rivals" + ".md"]
-    for path in [*SOURCES, *(ROOT / "theory").rglob("*.*"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]:
+    pages = [*(ROOT / "theory").rglob("*.*"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    for path in [*SOURCES, *pages]:
         if path.suffix in (".py", ".md") and path.exists():
             text = path.read_text(encoding="utf-8")
             found = [word for word in words if word in text]

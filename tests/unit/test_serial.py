@@ -256,7 +256,8 @@ def test_annotations_are_read_where_the_class_was_written():
     assert fields_of(Own)["matrix"][0] == ("many", ("many", ("int",)))
 
 
-@pytest.mark.parametrize("value", [lambda x: x, {"a": 1}, [1], 1 + 2j, object()], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("value", [lambda x: x, {"a": 1}, [1], 1 + 2j, object()],
+                         ids=lambda value: type(value).__name__)
 def test_what_has_no_json_form_is_refused_with_its_field(value):
     with pytest.raises(OutputError) as caught:
         to_json(Own(X, anything=value).diagram)

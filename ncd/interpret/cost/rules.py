@@ -150,7 +150,8 @@ def reindex(op: Reindex, convention: Convention) -> OperationCost:
     if op.is_renaming:
         return free(op, convention)
     out = total_bytes(op.cod, convention)
-    return OperationCost(ZERO, ZERO, out if not op.is_broadcast else total_bytes(op.dom, convention), out, ONE)
+    reads = total_bytes(op.dom, convention) if op.is_broadcast else out
+    return OperationCost(ZERO, ZERO, reads, out, ONE)
 
 
 def gather(op: Gather, convention: Convention) -> OperationCost:

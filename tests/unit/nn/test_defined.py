@@ -15,13 +15,13 @@ from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn import activation
 from ncd.nn.attention import attention, causal_mask, window_mask
+from ncd.nn.block import transformer_block
 from ncd.nn.defined import OnOneArray, nonnegative, placed
 from ncd.nn.feedforward import feed_forward, gated_feed_forward
 from ncd.nn.linear import embedding, linear, unembedding
 from ncd.nn.multihead import cross_attention, grouped_query_attention, multi_head_attention, self_attention
 from ncd.nn.normalise import batch_norm, batch_norm_inference, group_norm, layer_norm, rms_norm
 from ncd.nn.position import learned_position, rotary, sinusoidal
-from ncd.nn.residual import transformer_block
 from ncd.nn.softmax import cross_entropy, log_softmax, logsumexp, softmax
 from ncd.nn.statistics import l2_norm, l2_normalise, mean, variance
 from ncd.nn.stochastic import dropout
