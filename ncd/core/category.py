@@ -201,6 +201,7 @@ class Diagram(markov.Diagram):
 
     @classmethod
     def whisker(cls, other) -> Diagram:
+        other = getattr(other, "diagram", other)
         return other if isinstance(other, Whiskerable) else cls.id(
             other if isinstance(other, Ty) else Ty(other))
 

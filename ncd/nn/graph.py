@@ -80,7 +80,7 @@ def graph_convolution(nodes: str, channels: str, normalised: bool = True, bias: 
     Source:    Kipf and Welling 2017.
 
     >>> print(graph_convolution("n", "f -> g"))
-    n n', n f -> n g
+    n n'=n, n f -> n g
     """
     adjacency, (inputs, outputs) = _adjacency(nodes), _arrow(channels, "f -> g")
     n = adjacency.axes[0]
