@@ -250,6 +250,10 @@ class Diagram(markov.Diagram):
     def __len__(self):
         return len(self.graph)
 
+    def __getitem__(self, key):
+        from ncd.core.layers import part
+        return part(self, key)
+
     @property
     def boxes(self) -> list:
         """The operations as boxes, in the order of the graph."""
@@ -329,10 +333,7 @@ class Box(markov.Box, Diagram):
     # DisCoPy's boxes say these too, and stand before our diagrams in the order of resolution.
     __eq__, __hash__, __repr__, __str__ = (
         Diagram.__eq__, Diagram.__hash__, Diagram.__repr__, Diagram.__str__)
-    dagger = Diagram.dagger
-
-    def __len__(self):
-        return 1
+    dagger, __getitem__, __len__ = Diagram.dagger, Diagram.__getitem__, lambda self: 1
 
     def __reduce__(self):
         return _restored, (Box, self.data, self._told())

@@ -169,6 +169,7 @@ class Graph:
         """
         serial, seen = self._serial, {}
         number, bases = list(range(len(self.inputs))), []
+        widths = [after - first for first, after in zip(self.first, [*self.first[1:], len(self.types)])]
         for node, (op, args) in enumerate(zip(self.ops, self.args)):
             kind = seen.get(id(op))
             if kind is None:
@@ -177,9 +178,9 @@ class Graph:
             base = table.get(key)
             if base is None:
                 base = table[key] = table["next"]
-                table["next"] += max(1, len(op.cod))
+                table["next"] += max(1, widths[node])
             bases.append(base)
-            number.extend(range(base, base + len(op.cod)))
+            number.extend(range(base, base + widths[node]))
         dead = ()
         if len(self.order) < len(self):
             reached = set(self.order)

@@ -7,6 +7,26 @@ from collections import Counter
 from ncd.core.category import Box, Copy, Diagram, Discard, Layer, Swap, Ty
 
 
+def part(diagram: Diagram, key: int | slice) -> Diagram:
+    """The layers of a slice, as DisCoPy cuts them: ``d[:k] >> d[k:]`` is ``d``.
+
+    Raises:
+        IndexError: A layer that is not there, or a step other than 1 (−1 is the dagger).
+    """
+    inside = diagram.inside
+    if not isinstance(key, slice):
+        key = range(len(inside))[key]
+        key = slice(key, key + 1)
+    if key.step == -1:
+        return diagram.dagger()
+    start, stop, step = key.indices(len(inside))
+    if step != 1:
+        raise IndexError(f"layers are cut with the step 1, not {step}")
+    if start < stop:
+        return Diagram(inside[start:stop], inside[start].dom, inside[stop - 1].cod)
+    return Diagram.id(diagram.cod if start == len(inside) else inside[start].dom)
+
+
 def layers(diagram: Diagram) -> tuple:
     """One layer for each box; wires are copied as they are needed and swapped into place."""
     graph = diagram.graph

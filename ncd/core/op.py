@@ -84,7 +84,7 @@ class Operation:
                 raise NcdError(f"the name of a {type(self).__name__.lower()} is a text, not {self.title!r}")
 
     # -- identity ----------------------------------------------------------------
-    @cached_property
+    @property
     def key(self) -> tuple:
         """What the operation is: its class and its fields, those for pictures left out."""
         return (type(self), *(getattr(self, f.name) for f in dataclasses.fields(self) if f.compare))

@@ -76,7 +76,11 @@ class Map(Operation):
 
     @cached_property
     def cod(self):
-        return (Array(union_axes(self.arrays), self.dtype),)
+        axes, dtype = union_axes(self.arrays), self.dtype
+        for array in self.arrays:       # the same type is the same object: long chains stay small
+            if array.axes is axes and array.dtype == dtype and array.bound is None:
+                return (array,)
+        return (Array(axes, dtype),)
 
     @property
     def dtype(self) -> str:

@@ -47,8 +47,13 @@ def total_bytes(arrays: tuple[Array, ...], convention: Convention) -> Size:
 
 def work(op: Operation, convention: Convention, flops=ZERO, transcendentals=ZERO) -> OperationCost:
     """An operation that reads its inputs once, writes its outputs once, and is one step deep."""
-    return OperationCost(Size(flops), Size(transcendentals), total_bytes(op.dom, convention),
-                         total_bytes(op.cod, convention), ONE)
+    return _work(op.dom, op.cod, convention, flops, transcendentals)
+
+
+@lru_cache(maxsize=4096)
+def _work(dom, cod, convention: Convention, flops, transcendentals) -> OperationCost:
+    return OperationCost(Size(flops), Size(transcendentals), total_bytes(dom, convention),
+                         total_bytes(cod, convention), ONE)
 
 
 def free(op: Operation, convention: Convention) -> OperationCost:
@@ -91,8 +96,13 @@ def convention_count(function) -> tuple[int, int]:
 
 def _map(op: Map, convention: Convention) -> OperationCost:
     flops, calls = convention.elementwise(op.function)
-    entries = op.cod[0].elements
-    return work(op, convention, entries * flops, entries * calls)
+    return _pointwise(op.dom, op.cod, convention, flops, calls)
+
+
+@lru_cache(maxsize=4096)
+def _pointwise(dom, cod, convention: Convention, flops: int, calls: int) -> OperationCost:
+    entries = cod[0].elements
+    return _work(dom, cod, convention, entries * flops, entries * calls)
 
 
 def _reduce(op: Reduce, convention: Convention) -> OperationCost:
