@@ -60,13 +60,12 @@ def applied(subject: Diagram, mend: str) -> Diagram:
     (Diagram.id("x=2*k+1"), "x=7", "x=7 -> x=7"), (Diagram.id("x=h*k, h"), "x=a*b, h=a",
                                                    "x=a*b, h=a -> x=a*b, h=a"),
     (Diagram.id("x=h*k, k=2*h, z=h+1"), "x=18, k=6, z=4", "x=18, k=6, z=4 -> x=18, k=6, z=4"),
-    (Diagram.id("x=2*k"), "x=4*n", "x=4*n -> x=4*n"), (Diagram.id("x=h + k, h"), "x=k + 3, h=k",
+    (Diagram.id("x=2*k"), "x=4*n", "x=4*n -> x=4*n"), (Diagram.id("x=h+k, h"), "x=k + 3, h=k",
                                                        "x=k+3, h=k -> x=k+3, h=k"),
     (gather("n"), "f n=5, e : index(5)", "f n=5, e : index(5) -> f e"),
     (gather("n"), "n=5, e : int", "n=5, e : int -> e"),
     (reduce("sum", "x y"), "a y b x", "a y b x -> a b"), (to_float, "x : int", "x : int -> x"),
-    (segment("sum", "e -> n=4"), "b e f, e b : index(4)", "b e f, e b : index(4) -> b n=4 f"),
-    (relu, "", None)][:-1])
+    (segment("sum", "e -> n=4"), "b e f, e b : index(4)", "b e f, e b : index(4) -> b n=4 f")])
 def test_calls_that_fit(made, given_, type_):
     assert str(made.on(given_)) == type_
 
@@ -100,7 +99,7 @@ def test_arity():
         product.on("y k")
     line = sys._getframe().f_lineno - 1
     assert error.value.where == f"{HERE}:{line}"
-    assert error.value.details["have"] == "1 arrays: y k" and error.value.details["want"] == "2 arrays: y k, x k"
+    assert lines_of(error, "have") == ["1 arrays: y k"] and lines_of(error, "want") == ["2 arrays: y k, x k"]
     with pytest.raises(ArityError, match="cannot compose `relu` with `add`"):
         relu >> add
 
@@ -176,8 +175,6 @@ def test_dtypes(made, given_, what, mend):
 
 
 def test_a_conversion_that_is_proposed_works():
-    made = Ty("y k : int") @ Diagram.id("x k") if False else Diagram.id("y k : int, x k")
-    assert (to_float.on("y k : int") @ Diagram.id("x k")).dom == made.dom
     assert (to_float.on("y k : int") @ Diagram.id("x k") >> product).cod == Ty("y x")
 
 
@@ -196,7 +193,8 @@ def test_all_contradictions_are_listed():
         "x = 3 (x of input 1) and x = 4 (x of input 2)",
         "k = n (k of input 1) and k = m (k of input 2); .bind(m='n') would agree",
         "y = 2 (y of input 1) and y = 5 (y of input 2)", "the broadcast axis h has the sizes 2 and 3"]
-    assert error.value.where.startswith(HERE) and error.value.details["have"] == "h=2 y=2 k=n x=3, x=4 k=m y=5 h=3"
+    assert error.value.where.startswith(HERE)
+    assert lines_of(error, "have") == ["h=2 y=2 k=n x=3, x=4 k=m y=5 h=3"]
 
 
 @pytest.mark.parametrize("given_", ["y k=n, x k=m", "y k=3, x k=m", "y k=m, x k=3", "y k=2*n, x k=m"])
@@ -226,7 +224,7 @@ def test_sizes_that_cannot_be_solved(want, have, why):
 
 def test_composition_proposes_a_binding_that_works():
     left, right = einsum("a=3 b -> b a=3"), tanh.on("b a") >> relu
-    with pytest.raises(SizeError, match="cannot compose .* sizes differ") as error:
+    with pytest.raises(SizeError, match=r"cannot compose .* sizes differ") as error:
         left >> right
     (mend,) = lines_of(error, "mend")
     assert mend == "bind it first: .bind(a=3)" and (left >> applied(right, mend)).cod == Ty("b a=3")
@@ -309,14 +307,14 @@ def test_lifting_is_a_strict_functor(made):
     axis = Axis("p", 2)
     copied, after = Diagram.copy(made.cod), Diagram.id(made.cod) @ elementwise("tanh").on("z")
     assert (made >> copied).lift([axis]) == made.lift([axis]) >> copied.lift([axis])
-    assert copied.lift([axis]) == Diagram.copy(made.cod.lift if False else copied.lift([axis]).dom)
+    assert copied.lift([axis]) == Diagram.copy(copied.lift([axis]).dom)
     assert (made @ after).lift([axis]) == made.lift([axis]) @ after.lift([axis])
 
 
 def test_lifting_shares_parameters_or_stacks_them():
     shared, stacked = hidden.lift("h"), hidden.lift("h", stack=True)
-    assert str(shared.graph.ops[0].array if not shared.graph.ops[0].dom else shared.graph.ops[1].array) == "a h'=5"
-    assert "parameter[w]()" in stacked.listing() and ": h a h'=5" in stacked.listing()
+    (small,), (large,) = ([str(op.array) for op in made.graph.ops if op.place] for made in (shared, stacked))
+    assert small == "a h'=5" and large == "h a h'=5"
     weights = np.stack([WEIGHT["w"] * n for n in range(4)])
     np.testing.assert_allclose(run(stacked, VALUES, params={"w": weights}),
                                [run(hidden, v, params={"w": w}) for v, w in zip(VALUES, weights)])
