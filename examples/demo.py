@@ -39,7 +39,7 @@ def show(title: str, model, params, inputs, **sizes) -> None:
     print(f"flops      {cost.flops}")
     print(f"params     {cost.params}")
     path = OUTPUT / f"{title.replace(' ', '_')}.svg"
-    model.draw(path)
+    model.draw(path, depth=2)
     print(f"picture    {path}")
     program = model.to_jax()
     fast = jax.jit(program)

@@ -60,7 +60,7 @@ def applied(subject: Diagram, mend: str) -> Diagram:
     (Diagram.id("x=2*k+1"), "x=7", "x=7 -> x=7"), (Diagram.id("x=h*k, h"), "x=a*b, h=a",
                                                    "x=a*b, h=a -> x=a*b, h=a"),
     (Diagram.id("x=h*k, k=2*h, z=h+1"), "x=18, k=6, z=4", "x=18, k=6, z=4 -> x=18, k=6, z=4"),
-    (Diagram.id("x=2*k"), "x=4*n", "x=4*n -> x=4*n"), (Diagram.id("x=h+k, h"), "x=k + 3, h=k",
+    (Diagram.id("x=2*k"), "x=4*n", "x=4*n -> x=4*n"), (Diagram.id("x=h+k, h"), "x=k+3, h=k",
                                                        "x=k+3, h=k -> x=k+3, h=k"),
     (gather("n"), "f n=5, e : index(5)", "f n=5, e : index(5) -> f e"),
     (gather("n"), "n=5, e : int", "n=5, e : int -> e"),
@@ -88,7 +88,7 @@ def test_symbols_shared_with_the_model_are_kept():
 
 def test_unification_keeps_the_scopes_apart():
     """The unknown h of the domain is not the h of the arrays."""
-    assert unify(Ty("x=2*h").inside, Ty("x=2*h + 2").inside) == ({"h": Size("h + 1")}, [])
+    assert unify(Ty("x=2*h").inside, Ty("x=2*h+2").inside) == ({"h": Size("h + 1")}, [])
     bound, wrong = unify(Ty("x=h*k, h").inside, Ty("x=k*k, h=k").inside)
     assert bound == {"h": Size("k"), "k": Size("k")} and not wrong
 
@@ -119,8 +119,7 @@ def test_the_message_of_a_missing_axis_as_a_whole():
 
 MISSING = [  # left, right: composed, they lack an axis
     (einsum("a b -> b a"), einsum("b c -> b")), (einsum("c a -> b=2 a"), einsum("b c -> b")),
-    (einsum("y k, x k -> y x"), einsum("y z -> y")), (einsum("a -> b a"), einsum("b c -> c b a=3")),
-    (einsum("x z -> x z") @ Diagram.id("x v"), einsum("y z, x v -> y v"))]
+    (einsum("y k, x k -> y x"), einsum("y z -> y")), (einsum("a -> b a"), einsum("b c -> c b a=3"))]
 
 
 @pytest.mark.parametrize("left, right", MISSING, ids=lambda d: str(d))
