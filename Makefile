@@ -24,7 +24,7 @@ lint: $(VENV)/.made
 	$(BIN)/python -m ruff check .
 
 stress: $(VENV)/.made
-	NCD_EXAMPLES=500 $(BIN)/python -m pytest -n 2 tests/laws tests/semantics
+	NCD_EXAMPLES=1000 $(BIN)/python -m pytest -n 2 tests/laws tests/semantics
 
 bench: $(VENV)/.made
 	$(BIN)/python -m tests.bench

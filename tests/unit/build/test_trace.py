@@ -106,16 +106,17 @@ def test_outputs_are_wires(result, shown):
         drawn("x", lambda a: (a, result))
 
 
-def test_comparing_wires_by_is_equal_is_not_a_wire():
-    with pytest.raises(NcdError, match="output 1 is False"):
-        drawn("x, x", lambda a, b: a == b)
-    np.testing.assert_array_equal(run(drawn("x, x", make.equal), A, A), [True] * 3)
+def test_equality_and_truth_values():
+    made = drawn("x, x", lambda a, b: (a == b, a != b, (a == b) | (a > 0) & ~(b > 1)))
+    same, other, both = run(made, A, np.array([1.5, 2.0, 0.5]))
+    assert same.tolist() == [True, False, False] and other.tolist() == [False, True, True]
+    assert both.tolist() == [True, False, True]
 
 
 # -- misuse ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("function, what", [
-    (lambda a: a if a else a, "has no value while the diagram is built"),
-    (lambda a: a if a > 0 and a < 1 else a, "has no value"), (lambda a: not a, "has no value"),
+    (lambda a: relu(a) if a else a, "has no value while the diagram is built"),
+    (lambda a: a if a > 0 and a < 1 else relu(a), "has no value"), (lambda a: not a, "has no value"),
     (lambda a: list(a), "not a sequence"), (lambda a: relu(*a), "one array `x`"),
     (lambda a: 1 in a, "not a sequence"),
     (lambda a: a + np.ones(3), "argument 2 of `add` is a ndarray"),
@@ -177,7 +178,7 @@ def test_a_wire_of_another_diagram():
     with pytest.raises(NcdError, match="output 1 is <wire 0 : x>, not a wire of this diagram"):
         drawn("x", lambda a: kept[0])
     for use in (lambda: kept[0] + 1, lambda: relu(kept[0])):
-        with pytest.raises(NcdError, match="is called on wires inside @ncd.diagram") as error:
+        with pytest.raises(NcdError, match="is called on wires inside") as error:
             use()
         assert ".to_jax()" in str(error.value)
 
@@ -187,7 +188,7 @@ def test_a_diagram_inside_a_diagram():
     @diagram("x, y -> x, y")
     def outer(a, b):
         inner = trace(lambda u: tanh(u) + 1, Ty("x").inside)
-        return inner(a), inner(b) if False else relu(b)
+        return inner(a), relu(b)
     assert [op.name for op in outer.graph.ops] == ["tanh", "add[·, 1]", "relu"]
 
 
@@ -203,7 +204,7 @@ def test_an_exception_leaves_no_trace_behind():
             drawn("x", lambda a: relu(a) if 1 / 0 else a)
         with pytest.raises(NcdError):
             drawn("x", lambda a: drawn("y", lambda b: b + a))
-    with pytest.raises(NcdError, match="inside @ncd.diagram"):
+    with pytest.raises(NcdError, match="is called on wires inside"):
         relu(1)
     assert size("x") == Size("x") and str(drawn("y", relu)) == "y -> y"
 
