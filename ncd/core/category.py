@@ -108,7 +108,7 @@ class Diagram(markov.Diagram):
         self._set(graph, dom, cod)
 
     # A graph, or the parts that it is made of: ("then" or "tensor", left, right), ("op", op).
-    _graph = _parts = _dom = _cod = _inside = None
+    _graph = _parts = _dom = _cod = _inside = _factors = None
 
     def _set(self, graph: Graph, dom: Ty, cod: Ty) -> Diagram:
         self._graph, self._dom, self._cod = graph, dom, cod
@@ -155,8 +155,9 @@ class Diagram(markov.Diagram):
         if self._graph is None:
             graph = Graph(self.dom.inside)
             graph.outputs = tuple(flatten(self, graph))
-            self._cod = self.cod
-            self._graph, self._parts = graph, None
+            if self._cod is None:
+                self._cod = Ty.of([graph.types[wire] for wire in graph.outputs])
+            self._graph, self._parts, self._factors = graph, None, None
         return self._graph
 
     @property

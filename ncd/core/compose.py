@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def factors(diagram: Diagram) -> list[Diagram]:
     """The factors of a composite of one kind, in order."""
+    if diagram._factors is not None:    # the domain was asked for just before
+        return diagram._factors
     kind, found, stack = diagram._parts[0], [], [diagram]
     while stack:
         item = stack.pop()
@@ -22,6 +24,7 @@ def factors(diagram: Diagram) -> list[Diagram]:
             stack.extend(reversed(item._parts[1:]))
         else:
             found.append(item)
+    diagram._factors = found
     return found
 
 

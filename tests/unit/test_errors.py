@@ -29,7 +29,7 @@ def test_the_lines_of_a_message():
     error = NcdError("what is wrong", where="wire 1", have="y x", want="y z", why=["one", "two"], mend=None,
                      sizes="")
     assert str(error).splitlines() == [
-        "what is wrong", f"  where   {here(-2)}, wire 1", "  have    y x", "  want    y z", "  why     one",
+        "what is wrong", f"  where   {here(-3)}, wire 1", "  have    y x", "  want    y z", "  why     one",
         "          two"]
     assert error.what == "what is wrong" and error.details == {"have": "y x", "want": "y z",
                                                                "why": ["one", "two"]}

@@ -1,0 +1,159 @@
+"""Places: which parameters and keys a diagram has, where they live, how they begin."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ncd.build.generators import key, opaque, parameter, random, scan
+from ncd.build.notation import einsum
+from ncd.build.trace import diagram, trace
+from ncd.core.category import Diagram, Ty
+from ncd.errors import InputError, NcdError, SizeError
+from ncd.interpret.parameter import build, find, places
+from ncd.ops.source import Initialiser
+
+
+def slots(made: Diagram) -> dict[str, str]:
+    return {"/".join(path): str(slot.array) for path, slot in places(made)[0].items()}
+
+
+def keys(made: Diagram) -> list[str]:
+    return ["/".join(path) for path in places(made)[1]]
+
+
+@diagram("m -> m")
+def layer(a):
+    return a * parameter("w", "m")() + parameter("b", "m", Initialiser("zeros"))()
+
+
+noise = trace(lambda a: a + random("normal", "m")(key()()), Ty("m").inside)
+
+
+# -- places ----------------------------------------------------------------------------------
+def test_names_within_blocks_scans_and_repeats():
+    assert slots(layer) == {"w": "m", "b": "m"} and slots(Diagram.id("x")) == {}
+    assert slots(layer.block("one") >> layer.block("two")) == {
+        "one/w": "m", "one/b": "m", "two/w": "m", "two/b": "m"}
+    assert slots(layer.block("inner").block("outer")) == {"outer/inner/w": "m", "outer/inner/b": "m"}
+    assert slots(layer >> layer) == {"w": "m", "b": "m", "w_1": "m", "b_1": "m"}
+    assert slots(layer.repeat("N", title="deep")) == {"deep/w": "layer=N m", "deep/b": "layer=N m"}
+    assert slots(layer.repeat("N", share=True)) == {"repeat/w": "m", "repeat/b": "m"}
+
+
+def test_a_block_that_stands_twice_keeps_its_parameters_twice():
+    block = layer.block("block")
+    assert slots(block >> block) == {"block/w": "m", "block/b": "m", "block_1/w": "m", "block_1/b": "m"}
+    assert slots(layer.block("block", tied=True) >> layer.block("block", tied=True)) == {
+        "block/w": "m", "block/b": "m"}
+
+
+def test_tied_and_global_names():
+    tied = trace(lambda a: a * parameter("w", "m", tied=True)() * parameter("w", "m", tied=True)(),
+                 Ty("m").inside)
+    assert slots(tied) == {"w": "m"} and slots(tied.block("one") >> tied.block("two")) == {"one/w": "m",
+                                                                                           "two/w": "m"}
+    everywhere = trace(lambda a: a * parameter("/table", "m", tied=True)(), Ty("m").inside)
+    assert slots(everywhere.block("one") >> everywhere.block("two").repeat(3)) == {"table": "m"}
+
+
+def test_ties_of_two_types_are_refused():
+    made = trace(lambda a, b: (a * parameter("w", "m", tied=True)(), b * parameter("w", "n", tied=True)()),
+                 Ty("m, n").inside)
+    with pytest.raises(SizeError, match="the tied parameter w has two types") as error:
+        places(made)
+    assert error.value.details["have"] == "`m` and `n`"
+    far = layer.rename(m="m") @ Diagram.id("x")
+    assert slots(far) == slots(layer)
+    with pytest.raises(SizeError, match="the tied parameter table has two types"):
+        places(trace(lambda a: a * parameter("/table", "m", tied=True)(), Ty("m").inside) @ trace(
+            lambda a: a * parameter("/table", "n=3", tied=True)(), Ty("n=3").inside))
+
+
+def test_scans_in_scans_stack_from_the_outside_in():
+    inner = scan(trace(lambda s, u: (s * parameter("w", "m")() + u, s), Ty("m, m").inside), "r=2", 1, 1,
+                 share=False)
+    outer = trace(lambda s, u: inner(s, einsum("m -> r=2 m")(u))[0], Ty("m, m").inside)
+    assert slots(scan(outer, "t", 1, 1, share=False)) == {"scan/scan/w": "t r=2 m"}
+    assert slots(scan(outer, "t", 1, 1, share=True)) == {"scan/scan/w": "r=2 m"}
+
+
+def test_keys_by_place():
+    assert keys(noise) == ["key"] and keys(noise >> noise) == ["key", "key_1"] and slots(noise) == {}
+    assert keys(noise.block("a") >> layer.block("b") >> noise.repeat(3)) == ["a/key", "repeat/key"]
+    assert keys(opaque("dice", "x -> x", deterministic=False)) == []
+
+
+def test_lifted_parameters_are_shared_or_stacked():
+    assert slots(layer.lift("h")) == {"w": "m", "b": "m"}
+    assert slots(layer.lift("h=2", stack=True)) == {"w": "h=2 m", "b": "h=2 m"}
+    assert slots(layer.block("x").lift("h", stack=True).repeat("N")) == {
+        "repeat/x/w": "layer=N h m", "repeat/x/b": "layer=N h m"}
+
+
+# -- trees -----------------------------------------------------------------------------------
+def test_finding_and_building():
+    tree = build({("a", "b"): 1, ("a", "c", "d"): 2, ("e",): 3})
+    assert tree == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
+    assert find(tree, ("a", "c", "d")) == 2 and find(tree, ()) is tree and build({}) == {}
+
+
+@pytest.mark.parametrize("tree, path, have", [
+    ({"a": {"b": 1}}, ("a", "c"), "b"), ({"a": 1}, ("b",), "a"), (None, ("w",), "NoneType"),
+    ({}, ("w",), None),
+    ({"a": [1]}, ("a", "b"), "list"), ({"a": 3.0}, ("a", "b"), "float")])
+def test_what_is_not_there(tree, path, have):
+    with pytest.raises(InputError, match=f"no parameter at {'/'.join(path)}") as error:
+        find(tree, path)
+    assert error.value.details.get("have") == have
+    assert error.value.details["want"].startswith(path[-1])
+
+
+# -- initial values --------------------------------------------------------------------------
+def initial(kind: str, *arguments, type_="m n", dtype=jnp.float32, **sizes):
+    return parameter("w", type_, Initialiser(kind, *arguments)).init(1, dtype=dtype, **sizes)["w"]
+
+
+def test_initialisers_draw_what_they_say():
+    normal = np.asarray(initial("normal", 2.0, ("m",), m=100, n=400))
+    assert normal.std() == pytest.approx(0.2, rel=0.05) and abs(normal.mean()) < 0.01
+    uniform = np.asarray(initial("uniform", 3.0, ("m", "n"), m=100, n=9))
+    assert np.abs(uniform).max() <= 0.1 and uniform.std() == pytest.approx(0.1 / 3 ** 0.5, rel=0.1)
+    assert np.asarray(initial("zeros", m=2, n=3)).tolist() == [[0] * 3] * 2
+    assert np.asarray(initial("ones", m=2, n=3)).tolist() == [[1] * 3] * 2
+    assert np.asarray(initial("constant", 0.25, m=1, n=2)).tolist() == [[0.25] * 2]
+    square = np.asarray(initial("orthogonal", 1.0, m=5, n=5))
+    np.testing.assert_allclose(square @ square.T, np.eye(5), atol=1e-5)
+    with pytest.raises(NcdError, match="no initialiser 'he'"):
+        initial("he", m=2, n=3)
+
+
+def test_the_parameters_of_a_block_do_not_depend_on_what_stands_beside_it():
+    alone = layer.block("block").init(3, m=4)
+    beside = (layer.block("other") >> layer.block("block")).init(3, m=4)
+    np.testing.assert_array_equal(alone["block"]["w"], beside["block"]["w"])
+    assert not np.array_equal(beside["block"]["w"], beside["other"]["w"])
+
+
+def test_keys_and_seeds():
+    assert np.array_equal(layer.init(7, m=3)["w"], layer.init(jax.random.key(7), m=3)["w"])
+    assert not np.array_equal(layer.init(7, m=3)["w"], layer.init(8, m=3)["w"])
+    assert layer.init(7, m=3, dtype=jnp.bfloat16)["w"].dtype == jnp.bfloat16
+    assert jax.eval_shape(lambda k: layer.init(k, m=3), jax.random.key(0))["w"].shape == (3,)
+
+
+def test_stacked_parameters_differ_from_layer_to_layer():
+    rows = np.asarray(layer.repeat("N").init(0, N=3, m=4)["repeat"]["w"])
+    assert rows.shape == (3, 4) and len({tuple(row) for row in rows}) == 3
+
+
+def test_sizes_of_parameters():
+    with pytest.raises(SizeError, match="no value for the size m, n of the parameters") as error:
+        parameter("w", "m n").init(0)
+    assert error.value.details["mend"] == "diagram.init(key, m=..., n=...)"
+    for wrong in (0, -1, 2.5, "3", True, None):
+        with pytest.raises(SizeError, match="is not a positive integer"):
+            parameter("w", "m").init(0, m=wrong)
+    assert parameter("w", "m n=2*m").init(0, m=np.int64(3))["w"].shape == (3, 6)
