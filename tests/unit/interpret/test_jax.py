@@ -22,14 +22,14 @@ from ncd.errors import ArityError, AxisError, InputError, RuleError, SizeError
 from ncd.interpret.reference import run
 from ncd.ops import scalar
 from ncd.ops.control import Scan
-from ncd.ops.monoid import MONOIDS, SEMIRINGS
+from ncd.ops.monoid import MONOIDS
 from ncd.ops.multilinear import View
 from tests.strategies import examples, samplers
 from theory.random import value
 from theory.variables import KINDS
 
 draw = np.random.default_rng(17)
-tanh, relu = elementwise("tanh"), elementwise("relu")
+tanh = elementwise("tanh")
 
 
 def inputs_of(made: Diagram, **sizes) -> list:
@@ -73,7 +73,6 @@ def test_einsum(text):
 def test_einsum_over_truth_values_and_minima():
     check(einsum("a b=4, b c -> a c", "any_all"))
     check(einsum("a b=4, b c -> c a", "min_plus"))
-    assert set(SEMIRINGS) == {"sum_product", "max_plus", "min_plus", "max_product", "any_all"}
 
 
 @pytest.mark.parametrize("name", MONOIDS)
@@ -119,8 +118,7 @@ def test_reindexing(text, fill, indices):
     (1, 1, 0, 3, 5), (2, 1, 1, 3, 7), (3, 2, 2, 3, 9), (1, 3, 4, 2, 4), (5, 1, 0, 1, 6), (2, 2, 5, 4, 3),
     (1, 1, 2, 5, 1)])
 def test_windows(stride, dilation, padding, kernel, length):
-    for fill in (0.0, float("-inf")):
-        check(make.window("x", f"j={kernel}", stride, dilation, padding, fill).on("b x c=1"), x=length)
+    check(make.window("x", f"j={kernel}", stride, dilation, padding, float("-inf")).on("b x c=1"), x=length)
 
 
 @pytest.mark.parametrize("made", [
@@ -168,8 +166,8 @@ def test_eigh_up_to_signs():
     a = draw.normal(size=(4, 2, 4)).astype(np.float32)
     a = a + a.transpose(2, 1, 0)
     made = make.eigh("i j").on("i b j=i")
-    for ours, theirs in zip(made.to_jax()(a), run(made, a)):
-        np.testing.assert_allclose(np.abs(ours), np.abs(theirs), atol=1e-4)
+    for pair in zip(made.to_jax()(a), run(made, a)):
+        np.testing.assert_allclose(*map(np.abs, pair), atol=1e-4)
 
 
 @given(samplers())
@@ -246,9 +244,9 @@ A = draw.normal(size=(2, 3)).astype(np.float32)
 def test_jit_grad_vmap():
     program = model.to_jax()
     np.testing.assert_allclose(jax.jit(program)(PARAMS, A), program(PARAMS, A), rtol=1e-6)
-    grads = jax.grad(lambda params: program(params, A).sum())(PARAMS)
+    ours = jax.grad(lambda params: program(params, A).sum())(PARAMS)
     plain = jax.grad(lambda params: jnp.tanh(A @ params["W"] + params["b"]).sum())(PARAMS)
-    jax.tree.map(lambda ours, theirs: np.testing.assert_allclose(ours, theirs, rtol=1e-5), grads, plain)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), ours, plain)
     batch = draw.normal(size=(5, 2, 3)).astype(np.float32)
     np.testing.assert_allclose(jax.jit(jax.vmap(program, (None, 0)))(PARAMS, batch),
                                model.lift("b").to_jax()(PARAMS, batch), rtol=1e-5)
@@ -256,9 +254,9 @@ def test_jit_grad_vmap():
 
 
 def test_the_jitted_program_is_the_one_that_an_expert_writes():
-    ours = jax.make_jaxpr(model.to_jax())(PARAMS, A)
-    theirs = jax.make_jaxpr(lambda params, a: jnp.tanh(jnp.einsum("xm,mn->xn", a,
-                                                                  params["W"]) + params["b"]))(PARAMS, A)
+    def plain(params, a):
+        return jnp.tanh(jnp.einsum("xm,mn->xn", a, params["W"]) + params["b"])
+    ours, theirs = (jax.make_jaxpr(function)(PARAMS, A) for function in (model.to_jax(), plain))
     assert [e.primitive for e in ours.eqns] == [e.primitive for e in theirs.eqns]
 
 
@@ -342,14 +340,10 @@ def test_keys_by_place():
     assert jax.vmap(lambda k: one(zero, key=k))(jax.random.split(jax.random.key(0), 5)).shape == (5, 4)
     with pytest.raises(InputError, match="the diagram draws random keys"):
         one(zero)
-
-
-def test_keys_as_inputs():
-    program = random("uniform", "x=1000").to_jax()
-    numbers = program(jax.random.key(3))
+    numbers = random("uniform", "x=1000").to_jax()(jax.random.key(3))
     assert numbers.shape == (1000,) and numbers.min() >= 0 and numbers.max() < 1
     with pytest.raises(InputError, match="has dtype int, want key"):
-        program(3)
+        random("uniform", "x=3").to_jax()(3)
 
 
 # -- what is refused -------------------------------------------------------------------------
