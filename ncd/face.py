@@ -75,6 +75,45 @@ def picture(diagram: Diagram) -> str:
     return svg(diagram)
 
 
+def reverse(diagram: Diagram, wrt=None, policy="everything", faster: bool = True):
+    """The reverse derivative as a lens, see :func:`ncd.interpret.derivative.reverse`."""
+    from ncd.interpret.derivative import reverse
+    return reverse(diagram, wrt, policy, faster)
+
+
+def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
+    """The pushforward of values and tangents, see :func:`ncd.interpret.derivative.forward`."""
+    from ncd.interpret.derivative import forward
+    return forward(diagram, wrt, faster)
+
+
+def gradient(diagram: Diagram, wrt=None, value: bool = False, policy="everything",
+             faster: bool = True) -> Diagram:
+    """The gradient of a scalar diagram, see :func:`ncd.interpret.derivative.gradient`."""
+    from ncd.interpret.derivative import gradient
+    return gradient(diagram, wrt, value, policy, faster)
+
+
+def vjp(diagram: Diagram, wrt=None, policy="everything", faster: bool = True) -> Diagram:
+    """The value and the pulled-back cotangents, see :func:`ncd.interpret.derivative.vjp`."""
+    from ncd.interpret.derivative import vjp
+    return vjp(diagram, wrt, policy, faster)
+
+
+def hessian_vector(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
+    """The Hessian times a vector, see :func:`ncd.interpret.derivative.hessian_vector`."""
+    from ncd.interpret.derivative import hessian_vector
+    return hessian_vector(diagram, wrt, faster)
+
+
+def transpose(diagram: Diagram) -> Diagram:
+    """The transpose of a linear diagram, see :func:`ncd.interpret.derivative.transposed`."""
+    from ncd.interpret.derivative import transposed
+    return transposed(diagram)
+
+
 Diagram.to_jax, Diagram.to_numpy, Diagram.init, Diagram.cost = to_jax, to_numpy, init, cost
 Diagram.draw, Diagram.listing, Diagram.to_json, Diagram.check = draw, listing, to_json, check
 Diagram._repr_svg_ = picture
+Diagram.reverse, Diagram.forward, Diagram.gradient = reverse, forward, gradient
+Diagram.vjp, Diagram.jvp, Diagram.hessian_vector, Diagram.transpose = vjp, forward, hessian_vector, transpose

@@ -188,8 +188,9 @@ class Interpretation:
             frame.node += 1
             reads = tuple(frame.slots[wire] for wire in frame.graph.args[node])
             name = frame.graph.places.get(node)
+            # A name may be a path, "mlp/weight": what was moved out of blocks keeps its place.
             path = frame.path if name is None else \
-                ("/", name[1:]) if name.startswith("/") else (*frame.path, name)
+                ("/", *name[1:].split("/")) if name.startswith("/") else (*frame.path, *name.split("/"))
             rule = self.rule(op)
             if rule is None:
                 frames.append(_Frame(op.expansion.graph, list(reads), path))

@@ -1,0 +1,120 @@
+"""Cutting a joint program into its primal and its linear part, with as few residuals as a policy asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ncd.core.category import Diagram
+from ncd.core.graph import Graph
+from ncd.interpret.derivative.policy import Policy, is_contraction, is_free
+
+if TYPE_CHECKING:
+    from ncd.interpret.derivative.linearising import Joint, Linearised
+
+
+def cut(joint: Joint, policy: Policy, invariant: Sequence[int]) -> Linearised:
+    """The two parts of a joint program; see :class:`Linearised`."""
+    from ncd.interpret.derivative.linearising import Linearised
+    graph, width = joint.build.graph, joint.width
+    active = tuple(n for n, wire in enumerate(joint.outputs) if wire in joint.tangent)
+    rates = [joint.tangent[joint.outputs[n]] for n in active]
+    inputs = range(width, len(graph.inputs))
+    kept = _residuals(joint, policy, invariant, rates)
+    extra = [wire for wire in kept if wire >= width and wire not in set(joint.outputs)]
+    where = {wire: width + len(joint.outputs) + n for n, wire in enumerate(extra)}
+    where |= {wire: width + n for n, wire in reversed(list(enumerate(joint.outputs)))}
+    where |= {wire: wire for wire in range(width)}
+    return Linearised(
+        extracted(graph, range(width), [*joint.outputs, *extra]),
+        tuple(where[wire] for wire in kept),
+        tuple(joint.names.get(wire, "input") for wire in kept),
+        extracted(graph, [*kept, *inputs], rates), active)
+
+
+def _residuals(joint: Joint, policy: Policy, invariant, rates) -> list[int]:
+    """The wires of the primal part that the linear part reads, those not kept replaced by what makes them."""
+    graph, width = joint.build.graph, joint.width
+    total = len(graph.types)
+    linear = [False] * total
+    for wire in range(width, len(graph.inputs)):
+        linear[wire] = True
+    # What depends on no input, or at each step on the same ones, costs nothing to keep elsewhere.
+    same = [False] * total
+    for wire in range(width):
+        same[wire] = wire in set(invariant)
+    for op, args, made in graph:
+        is_linear = any(linear[wire] for wire in args)
+        is_same = all(same[wire] for wire in args) and op.deterministic
+        for wire in made:
+            linear[wire], same[wire] = is_linear, is_same
+    contracted = set()
+    if policy.keep == "contractions":
+        contracted = {wire for op, args in zip(graph.ops, graph.args) if is_contraction(op) for wire in args}
+    needed, seen, kept = _read_by(graph, linear, rates), set(), []
+    producer = graph.producer
+    while needed:
+        wire = needed.pop()
+        if wire in seen:
+            continue
+        seen.add(wire)
+        if wire < width:
+            kept.append(wire)
+            continue
+        op = graph.ops[producer[wire]]
+        again = same[wire] or is_free(op) or not (
+            (wire in joint.inner and policy.keep != "nothing") or policy.keeps(op, wire in contracted))
+        if again and op.deterministic:
+            needed.extend(graph.args[producer[wire]])
+        else:
+            kept.append(wire)
+    return sorted(kept)
+
+
+def _read_by(graph: Graph, linear: list[bool], rates: Sequence[int]) -> list[int]:
+    """The primal wires that the live part of the linear program reads."""
+    alive = [False] * len(graph.types)
+    for wire in rates:
+        alive[wire] = True
+    found: dict[int, None] = {}
+    for node in range(len(graph) - 1, -1, -1):
+        first, args = graph.first[node], graph.args[node]
+        made = range(first, first + len(graph.ops[node].cod))
+        if any(alive[wire] and linear[wire] for wire in made):
+            for wire in args:
+                if linear[wire]:
+                    alive[wire] = True
+                else:
+                    found[wire] = None
+    for wire in rates:                  # a tangent that is a constant, such as 0
+        if not linear[wire]:
+            found[wire] = None
+    return list(found)
+
+
+def extracted(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Diagram:
+    """The part of a graph between some wires and others, as a diagram."""
+    inputs = list(inputs)
+    place: dict[int, int] = {}
+    for n, wire in enumerate(inputs):
+        place.setdefault(wire, n)
+    wanted = [False] * len(graph.types)
+    for wire in outputs:
+        wanted[wire] = True
+    alive = [False] * len(graph)
+    for node in range(len(graph) - 1, -1, -1):
+        first = graph.first[node]
+        if any(wanted[wire] and wire not in place
+               for wire in range(first, first + len(graph.ops[node].cod))):
+            alive[node] = True
+            for wire in graph.args[node]:
+                wanted[wire] = True
+    made = Graph([graph.types[wire] for wire in inputs])
+    for node, live in enumerate(alive):
+        if live:
+            first = graph.first[node]
+            new = made.add(graph.ops[node], [place[wire] for wire in graph.args[node]])
+            for n, wire in enumerate(new):
+                place.setdefault(first + n, wire)
+    made.outputs = tuple(place[wire] for wire in outputs)
+    return Diagram.from_graph(made)

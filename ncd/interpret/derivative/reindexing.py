@@ -1,0 +1,157 @@
+"""The transpose of a reindexing: x̄[j] = Σ over the positions p that read j of w[p].
+
+Where each position index stands in one row only, one of them is solved for,
+p = (d·j − v − Σ c·p')/c, and the others are summed: the transpose is again a reindexing and a
+sum. Rows that share an index are contracted with their tensor [d·j = v + Σ c·p].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ncd.core.array import Array
+from ncd.core.axis import Axis, Label, fresh
+from ncd.core.size import ONE, ZERO, Size
+from ncd.interpret.derivative.build import Builder
+from ncd.ops import scalar
+from ncd.ops.monoid import SUM
+from ncd.ops.multilinear import Reindex, Row, View, affine
+from ncd.ops.pointwise import Reduce
+from ncd.ops.source import Iota
+
+
+def transposed_reindex(build: Builder, op: Reindex, w: int) -> int:
+    rows = [_merged(row) for row in op.rows]
+    if op.is_broadcast:                 # repeated and moved: summed and moved back
+        return _moved_back(build, op, w)
+    uses: dict[Label, int] = {}
+    for row in rows:
+        for label, _ in row.terms:
+            uses[label] = uses.get(label, 0) + 1
+    unread = tuple(axis.label for axis in op.axes if axis.label not in uses)
+    if unread:
+        w = build.add(Reduce(SUM, build.type(w), unread), w)
+    apart = [n for n, row in enumerate(rows) if all(uses[label] == 1 for label, _ in row.terms)]
+    shared = [n for n in range(len(rows)) if n not in apart]
+    names = {}
+    if shared:
+        w, names = _contracted(build, op, rows, shared, w)
+    # What is left is to put the rows that stand apart in place.
+    return _solved(build, op, rows, apart, names, w)
+
+
+def _merged(row: Row) -> Row:
+    terms: dict[Label, Size] = {}
+    for label, c in row.terms:
+        terms[label] = terms.get(label, ZERO) + c
+    return Row(row.offset, tuple((label, c) for label, c in terms.items() if c != ZERO), row.divisor)
+
+
+def _moved_back(build: Builder, op: Reindex, w: int) -> int:
+    read = {row.terms[0][0]: axis for row, axis in zip(op.rows, op.array.axes)}
+    gone = tuple(axis.label for axis in op.axes if axis.label not in read)
+    if gone:
+        w = build.add(Reduce(SUM, build.type(w), gone), w)
+    have = build.type(w)
+    rows = tuple(affine(0, {read[label].label: 1}) for label in have.labels)
+    return w if have == op.array else build.add(Reindex(have, op.array.axes, rows), w)
+
+
+def _contracted(build: Builder, op: Reindex, rows: Sequence[Row], shared: Sequence[int], w: int):
+    """Rows that share indices, contracted with their tensors: (wire, {row: the label it has now})."""
+    have = build.type(w)
+    taken, names, letter = set(have.labels), {}, {label: n for n, label in enumerate(have.labels)}
+    wires, letters = [w], [tuple(letter[label] for label in have.labels)]
+    new = []
+    for n in shared:
+        axis = op.array.axes[n]
+        names[n] = fresh(axis.label, taken)
+        taken.add(names[n])
+        new.append(Axis(names[n], axis.size))
+        row = rows[n]
+        if _is_identity(row) and have.size(row.terms[0][0]) == axis.size:
+            letter[names[n]] = letter[row.terms[0][0]]      # put on the diagonal
+            continue
+        letter[names[n]] = max(letter.values()) + 1
+        tensor = _tensor(build, new[-1], row, have)
+        wires.append(tensor)
+        letters.append(tuple(letter[label] for label in build.type(tensor).labels))
+    used = {label for n in shared for label, _ in rows[n].terms}
+    out = have.with_axes((*(a for a in have.axes if a.label not in used), *new))
+    return build.einsum(wires, letters, out, [letter[label] for label in out.labels]), names
+
+
+def _is_identity(row: Row) -> bool:
+    return row.offset == ZERO and row.divisor == ONE and len(row.terms) == 1 and row.terms[0][1] == ONE
+
+
+def _tensor(build: Builder, axis: Axis, row: Row, have: Array) -> int:
+    """[d·j = v + Σ c·p] as numbers 0 and 1."""
+    left = _times(build, build.add(Iota(axis)), row.divisor)
+    right = None
+    for label, c in row.terms:
+        term = _times(build, build.add(Iota(have.axis(label))), c)
+        right = term if right is None else build.map(scalar.ADD, right, term)
+    if row.offset != ZERO:
+        right = build.map(scalar.ADD, right, (row.offset,))
+    return build.map(scalar.TO_FLOAT, build.map(scalar.EQUAL, left, right))
+
+
+def _times(build: Builder, wire: int, c: Size) -> int:
+    return wire if c == ONE else build.map(scalar.MULTIPLY, wire, (c,))
+
+
+def _solved(build: Builder, op: Reindex, rows, apart, names, w: int) -> int:
+    """Each row that stands apart, solved for one of its indices; the others are summed."""
+    have, inputs = build.type(w), op.array.axes
+    read: dict[Label, Row] = {names[n]: affine(0, {inputs[n].label: 1}) for n in names}
+    taken, summed, safe = set(op.array.labels), [], True
+    for n in apart:
+        axis, row = inputs[n], rows[n]
+        if not row.terms:               # read at one place: there, and 0 elsewhere
+            one = Axis(fresh(axis.label, {*have.labels, *op.array.labels}), 1)
+            w = build.add(View(have, (), (one,)), w)
+            have = build.type(w)
+            read[one.label] = affine(-row.offset, {axis.label: row.divisor})
+            safe = safe and axis.size == ONE and row.offset == ZERO
+            continue
+        pivot, c = _pivot(row, have)
+        others = []
+        for label, coefficient in row.terms:
+            if label != pivot:
+                name = fresh(label, taken)
+                taken.add(name)
+                summed.append(Axis(name, have.size(label)))
+                read[label] = affine(0, {name: 1})
+                others.append((name, -coefficient))
+        read[pivot] = affine(-row.offset, [(axis.label, row.divisor), *others], c)
+        if _negative(c):
+            read[pivot] = affine(row.offset, [(axis.label, -row.divisor), *((x, -k) for x, k in others)], -c)
+        safe = safe and not others and _is_bijective(row, axis.size, have.size(pivot))
+    axes = (*inputs, *summed)
+    rows = tuple(read[label] for label in have.labels)
+    made = Reindex(have, axes, rows, None if safe else 0.0)
+    if made.is_permutation and made.axes == have.axes and all(map(_is_identity, rows)):
+        return w
+    w = build.add(made, w)
+    labels = tuple(axis.label for axis in summed)
+    return build.add(Reduce(SUM, build.type(w), labels), w) if labels else w
+
+
+def _pivot(row: Row, have: Array) -> tuple[Label, Size]:
+    """The index to solve for: the one with the most values, so that the fewest are summed."""
+    def most(term):
+        size = have.size(term[0]).constant
+        return float("inf") if size is None else size
+    return max(row.terms, key=most)
+
+
+def _negative(size: Size) -> bool:
+    return size != ZERO and (-size).is_nonnegative
+
+
+def _is_bijective(row: Row, size: Size, other: Size) -> bool:
+    """Whether a row with one index reads every entry once: as it stands, or turned round."""
+    if size != other or row.divisor != ONE or len(row.terms) != 1:
+        return False
+    return (row.terms[0][1], row.offset) in ((ONE, ZERO), (-ONE, size - 1))

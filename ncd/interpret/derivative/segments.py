@@ -1,0 +1,84 @@
+"""A scan in segments: a scan over segments of a scan over the steps of one.
+
+The two are equal; the backward part of the second stores the state before each segment only, and
+computes the steps of one segment again when it comes to it: n/s + s states instead of n
+(Chen et al. 2016, arXiv 1604.06174; s = √n).
+"""
+
+from __future__ import annotations
+
+import math
+
+from ncd.core.axis import Axis, fresh
+from ncd.core.category import Diagram
+from ncd.core.size import Size
+from ncd.errors import SizeError
+from ncd.interpret.derivative.build import Builder
+from ncd.ops.control import Scan
+from ncd.ops.multilinear import Concat, Reindex, View, affine
+
+
+def segmented(op: Scan, segment: str | int) -> Diagram:
+    """The same scan, its steps in segments of a length (``"sqrt"``: √n), the rest in one of its own.
+
+    Raises:
+        SizeError: The number of steps is not a number.
+    """
+    steps = op.length.constant
+    if steps is None:
+        raise SizeError(f"`{op.name}` in segments has no number of steps",
+                        have=f"{op.axis.label} = {op.length}",
+                        mend=f"bind it first, .bind({op.length}=...), or take scan=\"recompute\"")
+    length = max(1, math.isqrt(steps)) if segment == "sqrt" else min(segment, steps)
+    count, rest = divmod(steps, length)
+    build = Builder(op.arrays)
+    wires, whole = list(range(len(op.arrays))), count * length
+    parts = [(0, whole, True), (whole, rest, False)] if rest else [(0, whole, True)]
+    results = {}
+    for start, size, nested in reversed(parts) if op.reverse else parts:
+        pieces = [_piece(build, wire, op.axis.label, start, size) if n in op.sequences and rest else wire
+                  for n, wire in enumerate(wires)]
+        made = _segments(build, op, pieces, count, length) if nested else _plain(build, op, pieces, size)
+        wires[:op.states] = made[:op.states]
+        results[start] = made[op.states:]
+    outputs = []
+    for n in range(len(op.cod) - op.states):
+        made = [results[start][n] for start, _, _ in parts]
+        joined = made[0] if len(made) == 1 else build.add(
+            Concat(tuple(map(build.type, made)), op.axis.label), *made)
+        outputs.append(build.arrange(joined, op.cod[op.states + n]))
+    return build.finish([*wires[:op.states], *outputs])
+
+
+def _piece(build: Builder, wire: int, label: str, start: int, size: int) -> int:
+    array = build.type(wire)
+    axes = tuple(Axis(label, size) if axis.label == label else axis for axis in array.axes)
+    rows = tuple(affine(start if axis.label == label else 0, {axis.label: 1}) for axis in array.axes)
+    return build.add(Reindex(array, axes, rows), wire)
+
+
+def _plain(build: Builder, op: Scan, wires, size: int):
+    axis = Axis(op.axis.label, size)
+    scan = Scan(op.body, axis, op.states, tuple(map(build.type, wires)), op.reverse, title=op.title,
+                lifted=op.lifted)
+    return build.node(scan, wires)
+
+
+def _segments(build: Builder, op: Scan, wires, count: int, length: int):
+    """A scan over (segment) of the scan over the steps in it."""
+    taken = {label for array in (*op.arrays, *op.cod) for label in array.labels}
+    outer, inner = Axis(fresh("segment", taken), count), Axis(op.axis.label, length)
+    split = []
+    for n, wire in enumerate(wires):
+        if n in op.sequences:
+            wire = build.add(View(build.type(wire), (op.axis.label,), (outer, inner)), wire)
+        split.append(wire)
+    arrays = tuple(map(build.type, split))
+    step = tuple(a.with_axes(a.without(outer.label)) for a in arrays)
+    body = Scan(op.body, inner, op.states, step, op.reverse, title=op.title, lifted=op.lifted)
+    scan = Scan(body.diagram, outer, op.states, arrays, op.reverse, title=op.title, lifted=op.lifted)
+    made = list(build.node(scan, split))
+    whole = Axis(op.axis.label, Size.number(count * length))
+    for n in range(op.states, len(made)):
+        made[n] = build.add(View(build.type(made[n]), (outer.label, inner.label), (whole,)), made[n])
+    return made
