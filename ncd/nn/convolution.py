@@ -22,10 +22,11 @@ from ncd.core.size import ZERO, Size
 from ncd.errors import AxisError, NotationError, SizeError
 from ncd.nn.defined import OnOneArray, placed
 from ncd.nn.linear import linear
-from ncd.nn.window import Pair, Window, integer, per_axis, read_windows, unfold
+from ncd.nn.star import Star, Tap
+from ncd.nn.window import Pair, Window, integer, per_axis, read_windows
 from ncd.ops import scalar
 from ncd.ops.control import Block
-from ncd.ops.multilinear import Einsum, View
+from ncd.ops.multilinear import View
 from ncd.ops.pointwise import Map
 from ncd.ops.source import Initialiser, Iota, Parameter
 
@@ -118,20 +119,16 @@ class Convolution(OnOneArray):
 
     def definition(self):
         graph = Graph((self.array,))
-        out = tuple(axis.label for axis in self.outputs)
-        row = Window.scattered if self.transposed else Window.gathered
-        fill = 0.0 if self.transposed or any(pair != (ZERO, ZERO) for pair in self.paddings) else None
-        read, kernels = unfold(self.array, self.windows, fill, self.sizes, row, out)
-        (wire,) = graph.add(read, (0,))
-        taken = {*read.cod[0].labels, *out}
+        taken = {*self.array.labels, *(axis.label for axis in self.outputs)}
         inputs, outputs, group = tuple(map(self.array.axis, self.inputs)), self.outputs, ()
+        wire = 0
         if self.groups is not None:
             group = (Axis(fresh("group", taken), self.groups),)
             taken.add(group[0].label)
             inputs, outputs = ((Axis(fresh(f"{axis.label}_{side}", taken), axis.size / self.groups),)
                                for axis, side in ((inputs[0], "in"), (outputs[0], "out")))
-            (wire,) = graph.add(View(graph.types[wire], self.inputs, (*group, *inputs)), (wire,))
-        (wire,) = _weighted(graph, wire, group, inputs, outputs, kernels)
+            (wire,) = graph.add(View(self.array, self.inputs, (*group, *inputs)), (wire,))
+        (wire,) = self._starred(graph, wire, group, inputs, outputs)
         if self.groups is not None:
             labels = (group[0].label, outputs[0].label)
             (wire,) = graph.add(View(graph.types[wire], labels, self.outputs), (wire,))
@@ -141,21 +138,28 @@ class Convolution(OnOneArray):
         graph.outputs = (wire,)
         return Diagram.from_graph(graph)
 
-
-def _weighted(graph: Graph, wire: int, group: tuple[Axis, ...], inputs: tuple[Axis, ...],
-              outputs: tuple[Axis, ...], kernels: tuple[Axis, ...]) -> tuple[int, ...]:
-    """Contract inputs and kernel axes with a weight, whose output labels may be the inputs'."""
-    array = graph.types[wire]
-    new = {axis.label: Axis(fresh(axis.label, array.labels), axis.size) for axis in outputs}
-    summed = tuple(axis.label for axis in (*inputs, *kernels))
-    weight = Array((*group, *inputs, *new.values(), *kernels))
-    (theta,) = graph.add(Parameter("weight", weight, Initialiser("normal", 2 ** 0.5, summed)), ())
-    letter = {label: n for n, label in enumerate(dict.fromkeys((*array.labels, *weight.labels)))}
-    kept = array.with_axes(axis for axis in array.axes if axis not in kernels)
-    out = kept.with_axes(kept.replace([axis.label for axis in inputs], outputs))
-    letters = [letter[new[label].label if label in new else label] for label in out.labels]
-    return graph.add(Einsum((array, weight), tuple(tuple(letter[label] for label in item.labels)
-                                                   for item in (array, weight)), out, letters), (wire, theta))
+    def _starred(self, graph: Graph, wire: int, group: tuple[Axis, ...], inputs: tuple[Axis, ...],
+                 outputs: tuple[Axis, ...]) -> tuple[int, ...]:
+        """Contract with the weight and with ★; the output labels may be the inputs'."""
+        array = graph.types[wire]
+        new = {axis.label: Axis(fresh(axis.label, array.labels), axis.size) for axis in outputs}
+        taken = {*array.labels, *new, *(axis.label for axis in new.values())}
+        kernels = tuple(Axis(fresh(f"{w.label}_k", taken), w.kernel) for w in self.windows)
+        summed = tuple(axis.label for axis in (*inputs, *kernels))
+        weight = Array((*group, *inputs, *new.values(), *kernels))
+        (theta,) = graph.add(Parameter("weight", weight, Initialiser("normal", 2 ** 0.5, summed)), ())
+        sizes = dict(zip(self.spatial, self.sizes))
+        moved = array.with_axes(Axis(a.label, sizes.get(a.label, a.size)) for a in array.axes)
+        out = moved.with_axes(moved.replace([axis.label for axis in inputs], outputs))
+        letter = {label: n for n, label in enumerate(dict.fromkeys((*array.labels, *weight.labels)))}
+        made = {label: len(letter) + n for n, label in enumerate(self.spatial)}
+        out_letters = [made[x] if x in made else letter[new[x].label if x in new else x] for x in out.labels]
+        taps = []
+        for w, kernel in zip(self.windows, kernels):
+            i, l = (letter[w.label], made[w.label]) if self.transposed else (made[w.label], letter[w.label])
+            taps.append(Tap(i, letter[kernel.label], l, w.stride, w.dilation, w.before, w.after))
+        letters = tuple(tuple(letter[x] for x in item.labels) for item in (array, weight))
+        return graph.add(Star((array, weight), letters, out, out_letters, tuple(taps)), (wire, theta))
 
 
 def _channels(text: str) -> tuple[tuple[Axis, ...], tuple[Axis, ...]]:

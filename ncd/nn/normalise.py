@@ -26,11 +26,37 @@ from ncd.ops.source import Initialiser, Parameter
 ONES, ZEROS = Initialiser("ones"), Initialiser("zeros")
 
 
+@dataclass(frozen=True)
+class Standardise(OnOneArray):
+    """Divided by the root of the mean square over some axes, the mean taken off first if it is centred.
+
+    Type:      array -> array
+    Equation:  y = (x − E x)/√(E(x − E x)² + ε), or x/√(E x² + ε)
+    """
+
+    labels: tuple[Label, ...]
+    eps: float
+    centred: bool = True
+
+    @property
+    def own(self):
+        return frozenset(self.labels)
+
+    @property
+    def name(self) -> str:
+        return f"{'standardise' if self.centred else 'rescale'}[{' '.join(self.labels)}]"
+
+    def definition(self):
+        def body(x):
+            x = x - average(x, self.labels) if self.centred else x
+            spread = average(pointwise(scalar.SQUARE, x), self.labels)
+            return x * pointwise(scalar.RSQRT, spread + self.eps)
+        return trace(body, self.dom)
+
+
 def standardised(x: Wire, labels: Sequence[Label], eps: float, centred: bool = True) -> Wire:
     """(x − E x)/√(E(x − E x)² + ε); without the subtractions if it is not centred."""
-    x = x - average(x, labels) if centred else x
-    spread = average(pointwise(scalar.SQUARE, x), labels)
-    return x * pointwise(scalar.RSQRT, spread + eps)
+    return Standardise(x.type, tuple(labels), eps, centred)(x)
 
 
 def scaled(x: Wire, features: Array, scale: bool, shift: bool) -> Wire:

@@ -109,4 +109,7 @@ def test_random_diagrams_in_jax(seed):
     at = random_point(seed)
     assume(not at.has_nothing and at.results)
     pushed, pulled = ours(at, "jax")
-    assert_as_jax(at, pushed, pulled)
+    try:
+        assert_as_jax(at, pushed, pulled)
+    except NotImplementedError:         # a product of segments
+        assert_transposes(at, pushed, pulled)

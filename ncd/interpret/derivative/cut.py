@@ -28,8 +28,16 @@ def cut(joint: Joint, policy: Policy, invariant: Sequence[int]) -> Linearised:
     return Linearised(
         extracted(graph, range(width), [*joint.outputs, *extra]),
         tuple(where[wire] for wire in kept),
-        tuple(joint.names.get(wire, "input") for wire in kept),
+        tuple(_name(joint, wire) for wire in kept),
         extracted(graph, [*kept, *inputs], rates), active)
+
+
+def _name(joint: Joint, wire: int) -> str:
+    """What made a wire."""
+    if wire < joint.width:
+        return "input"
+    graph = joint.build.graph
+    return joint.names.get(wire) or graph.ops[joint.build.node_of(wire)].name
 
 
 def _residuals(joint: Joint, policy: Policy, invariant, rates) -> list[int]:

@@ -7,10 +7,13 @@ derivative is the transpose of that, as everywhere.
 from __future__ import annotations
 
 from ncd.interpret.derivative.build import Builder
+from ncd.nn.normalise import Standardise
 from ncd.nn.softmax import LogSoftmax, LogSumExp, Softmax
+from ncd.nn.star import Star
+from ncd.nn.statistics import Mean
 from ncd.ops import scalar
 from ncd.ops.monoid import SUM
-from ncd.ops.pointwise import Reduce
+from ncd.ops.pointwise import Map, Reduce
 
 
 def _softmax(build: Builder, op: Softmax, args, tangents):
@@ -34,5 +37,40 @@ def _logsumexp(build: Builder, op: LogSumExp, args, tangents):
     return (y,), (build.add(Reduce(SUM, op.array, op.labels), build.map(scalar.MULTIPLY, share, w)),)
 
 
-FASTER = {Softmax: _softmax, LogSoftmax: _log_softmax, LogSumExp: _logsumexp}
+def _standardise(build: Builder, op: Standardise, args, tangents):
+    """∂y w = r·(w − E w − y·E(y·w)), r = 1/√(E(x − E x)² + ε); E w stays where nothing was taken off."""
+    place, (w,) = build.append(op.expansion, args), tangents
+    graph = op.expansion.graph
+    y = place[graph.outputs[0]]
+    (scale,) = (place[first] for inner, first in zip(graph.ops, graph.first)
+                if isinstance(inner, Map) and inner.function == scalar.RSQRT)
+    mean = Mean(op.array, op.labels)
+    along = build.add(mean, build.map(scalar.MULTIPLY, y, w))
+    rest = build.map(scalar.SUBTRACT, w, build.add(mean, w)) if op.centred else w
+    rest = build.map(scalar.SUBTRACT, rest, build.map(scalar.MULTIPLY, y, along))
+    return (y,), (build.arrange(build.map(scalar.MULTIPLY, scale, rest), op.array),)
+
+
+def _star(build: Builder, op: Star, args, tangents):
+    """One face of ★ is linear in each of its arrays."""
+    (y,) = build.node(op, args)
+    terms = [build.add(op, *(w if m == n else x for m, x in enumerate(args)))
+             for n, w in enumerate(tangents) if w is not None]
+    return (y,), (build.sum(terms, op.out),)
+
+
+def _turned_star(build: Builder, op: Star, wires, linear, cotangents):
+    """The transpose of a face of ★ is another face: the array left out changes."""
+    (n,), (w,) = linear, cotangents
+    arrays = (*op.arrays[:n], op.out, *op.arrays[n + 1:])
+    letters = (*op.letters[:n], op.out_letters, *op.letters[n + 1:])
+    turned = Star(arrays, letters, op.arrays[n], op.letters[n], op.taps)
+    return {n: build.add(turned, *wires[:n], w, *wires[n + 1:])}
+
+
+FASTER = {Softmax: _softmax, LogSoftmax: _log_softmax, LogSumExp: _logsumexp, Star: _star,
+          Standardise: _standardise}
 """{defined operation: rule}; see :data:`ncd.interpret.derivative.pushing.RULES`."""
+
+TURNED = {Star: _turned_star}
+"""{linear defined operation: rule}; see :data:`ncd.interpret.derivative.turning.RULES`."""

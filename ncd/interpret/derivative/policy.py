@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ncd.core.op import Operation
 from ncd.errors import NcdError
+from ncd.nn.star import Star
 from ncd.ops import scalar
 from ncd.ops.matrix import Solve
 from ncd.ops.multilinear import Einsum, Reindex, View
@@ -90,4 +91,4 @@ def is_contraction(op: Operation) -> bool:
     if isinstance(op, Einsum):
         summed = {x for letters in op.letters for x in letters} - set(op.out_letters)
         return len(op.arrays) > 1 and bool(summed)
-    return isinstance(op, Solve)
+    return isinstance(op, (Solve, Star))

@@ -15,6 +15,7 @@ from ncd.core.op import Operation
 from ncd.errors import RuleError
 from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.custom import turn_linear_map
+from ncd.interpret.derivative.faster import TURNED
 from ncd.interpret.derivative.turning import RULES
 from ncd.ops.control import Block, Broadcast, Scan
 from ncd.ops.custom import LinearMap
@@ -78,7 +79,7 @@ def _turned(build: Builder, op: Operation, wires, cotangents) -> Generator:
         return (yield from turn_scan(build, op, wires, cotangents))
     if isinstance(op, LinearMap) or (isinstance(op, Broadcast) and isinstance(op.op, LinearMap)):
         return turn_linear_map(build, op, wires, cotangents)
-    rule = RULES.get(type(op))
+    rule = RULES.get(type(op)) or TURNED.get(type(op))
     if rule is not None:
         _check_linear(build, op, wires, linear)
         return rule(build, op, wires, linear, cotangents)

@@ -3,56 +3,118 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
 from ncd.interpret.interpretation import Run
-from ncd.interpret.jax.rules import lookup, move
-from ncd.nn.convolution import Convolution
+from ncd.interpret.jax.rules import move
+from ncd.nn.star import Star
 
 
-def convolution(run: Run, op: Convolution, value):
-    """One call of XLA's convolution: batches and channels flattened, ★ as its window."""
-    weight = lookup(run.state, (*run.path, "weight"))
-    labels, spatial = op.array.labels, list(op.spatial)
-    batch = [label for label in labels if label not in op.spatial and label not in op.inputs]
-    shape = dict(zip(labels, jnp.shape(value)))
-    value = move(value, list(labels), [*batch, *op.inputs, *spatial])
-    channels = math.prod(shape[label] for label in op.inputs)
-    value = value.reshape((-1, channels, *(shape[label] for label in spatial)))
+def star(run: Run, op: Star, left, right):
+    """One call of XLA's convolution, whichever face of ★ it is.
 
-    groups = 1 if op.groups is None else run.size(op.groups)
-    kernels = [run.size(size) for size in op.kernels]
-    weight = weight.reshape((groups, channels // groups, -1, *kernels))
-    weight = jnp.swapaxes(weight, 1, 2).reshape((-1, channels // groups, *kernels))
+    What is read (the data) has the letter l, or i where the result has l; the other (the kernel) is
+    slid along it. Letters of both and the result are groups, of the data and the result batches,
+    of the kernel and the result features, of data and kernel channels.
+    """
+    face = _face(op)
+    if face is None:                    # a mixture of faces, or letters that stand alone
+        return run(run.interpretation.program(op.expansion), [left, right])
+    data_side, slid_side = face
+    values, letters = (left, right), op.letters
+    return _convolve(run, op, values[data_side], letters[data_side], values[slid_side], letters[slid_side])
 
-    strides = [run.size(size) for size in op.strides]
-    dilations = [run.size(size) for size in op.dilations]
-    paddings = [(run.size(before), run.size(after)) for before, after in op.paddings]
-    ups = [1] * len(spatial)
-    if op.transposed:
-        # The other leg of ★: zeros between the entries, and the kernel turned round.
-        weight = jnp.flip(weight, range(2, weight.ndim))
-        reach = [d * (k - 1) for d, k in zip(dilations, kernels)]
-        sizes = [run.size(size) for size in op.sizes]
-        ends = [(r - before, size - s * (shape[label] - 1) - 1 + before) for label, size, s, r, (before, _)
-                in zip(spatial, sizes, strides, reach, paddings)]
-        paddings, ups, strides = ends, strides, ups
-    letters = "NC" + "".join(chr(ord("a") + n) for n in range(len(spatial)))
+
+def _face(op: Star) -> tuple[int, int] | None:
+    """Which input is read at windows and which is slid along it; None if XLA has no such convolution."""
+    sides = set()
+    for tap in op.taps:
+        read = tap.i if tap.l in op.out_letters else tap.l
+        sides.add((0 if read in op.letters[0] else 1, read == tap.i, tap.j in op.out_letters))
+    found = {letter for tap in op.taps for letter in tap.letters}
+    left, right, out = (set(letters) - found for letters in (*op.letters, op.out_letters))
+    once = (left - right - out) | (right - left - out) | (out - left - right)
+    twice = any(len(set(letters)) < len(letters) for letters in (*op.letters, op.out_letters))
+    if len(sides) != 1 or once or twice:
+        return None
+    (side, _, _), = sides
+    return side, 1 - side
+
+
+def _convolve(run: Run, op: Star, data, data_letters, kernel, kernel_letters):
+    taps = op.taps
+    first = [x for tap in taps for x in tap.letters if x in data_letters]
+    second = [x for tap in taps for x in tap.letters if x in kernel_letters]
+    third = [x for tap in taps for x in tap.letters if x in op.out_letters]
+    groups = [x for x in op.out_letters if x in data_letters and x in kernel_letters]
+    batches = [x for x in op.out_letters if x in data_letters and x not in groups]
+    features = [x for x in op.out_letters if x in kernel_letters and x not in groups]
+    channels = [x for x in data_letters if x in kernel_letters and x not in groups]
+    size = {letter: run.size(value) for letter, value in op.sizes.items()}
+    count = math.prod(size[x] for x in groups)
+
+    data, data_spec = _packed(data, data_letters, {"N": batches, "C": [*groups, *channels]}, first, size)
+    kernel, kernel_spec = _packed(kernel, kernel_letters, {"O": [*groups, *features], "I": channels},
+                                  second, size)
+    strides, paddings, ups, downs = [], [], [], []
+    for tap, a, b, c in zip(taps, first, second, third):
+        s, d, p = run.size(tap.stride), run.size(tap.dilation), run.size(tap.before)
+        if a == tap.i:                  # the other leg of ★: zeros between the entries, the kernel turned
+            step, up, gap = 1, s, d
+            start = d * (size[b] - 1) - p
+            end = size[c] - s * (size[a] - 1) - 1 + p
+        else:
+            (step, gap), up, start = ((d, s) if b == tap.i else (s, d)), 1, p
+            end = step * (size[c] - 1) + gap * (size[b] - 1) + 1 - size[a] - p
+        strides.append(step)
+        ups.append(up)
+        downs.append(gap)
+        paddings.append((start, end))
+    if first and first[0] == taps[0].i:
+        kernel = jnp.flip(kernel, [kernel_spec.index(_LETTERS[n]) for n in range(len(taps))])
+    out_spec, shape, made = _unpacked(op.out_letters, {"N": batches, "C": [*groups, *features]}, third, size)
     found = jax.lax.conv_general_dilated(
-        value, jnp.asarray(weight, value.dtype), strides, paddings, ups, dilations,
-        (letters, "OI" + letters[2:], letters), feature_group_count=groups)
-    out = [run.size(axis.size) for axis in op.outputs]
-    found = found.reshape((*(shape[label] for label in batch), *out, *found.shape[2:]))
-    made = [*batch, *(axis.label for axis in op.outputs), *spatial]
-    found = move(found, made, list(op.cod[0].labels))
-    if not op.bias:
-        return found
-    bias = lookup(run.state, (*run.path, "bias"))
-    place = [op.cod[0].labels.index(axis.label) for axis in op.outputs]
-    bias = jnp.transpose(bias, sorted(range(len(place)), key=place.__getitem__))
-    return found + jnp.expand_dims(bias, [i for i in range(found.ndim) if i not in place])
+        data, jnp.asarray(kernel, data.dtype), strides, paddings, ups, downs,
+        (data_spec, kernel_spec, out_spec), feature_group_count=count)
+    return move(found.reshape(shape), made, list(op.out_letters))
 
 
-FASTER = {Convolution: convolution}
+_LETTERS = "abcdefghijklm"
+
+
+def _runs(letters: Sequence[int], parts: dict[str, list[int]], spatial: Sequence[int]):
+    """The letters in order, those of one part that stand together and in its order as one run."""
+    of = {x: name for name, xs in parts.items() for x in xs} | {x: _LETTERS[n] for n, x in enumerate(spatial)}
+    runs: list[tuple[str, list[int]]] = []
+    for letter in letters:
+        if runs and runs[-1][0] == of[letter]:
+            runs[-1][1].append(letter)
+        else:
+            runs.append((of[letter], [letter]))
+    names = [name for name, _ in runs]
+    whole = len(set(names)) == len(names) and all(xs == parts.get(name, xs) for name, xs in runs)
+    if not whole:                       # parts that do not stand together are moved to XLA's usual order
+        runs = [(name, list(xs)) for name, xs in parts.items()]
+        runs += [(_LETTERS[n], [x]) for n, x in enumerate(spatial)]
+    return runs + [(name, []) for name in parts if name not in dict(runs)]
+
+
+def _packed(value, letters, parts, spatial, size):
+    """A value with one axis for each part and each spatial letter, and what they are called."""
+    runs = _runs(letters, parts, spatial)
+    value = move(value, list(letters), [x for _, xs in runs for x in xs])
+    value = value.reshape([math.prod(size[x] for x in xs) for _, xs in runs])
+    return value, "".join(name for name, _ in runs)
+
+
+def _unpacked(letters, parts, spatial, size):
+    """(the order that XLA writes in, the shape with parts opened, the letters in that order)."""
+    runs = _runs(letters, parts, spatial)
+    made = [x for _, xs in runs for x in xs]
+    return "".join(name for name, _ in runs), [size[x] for x in made], made
+
+
+FASTER = {Star: star}
