@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from ncd.core.array import Array
@@ -37,6 +37,19 @@ def transform(value: Any, on: Callable[[Any], Any]) -> Any:
         return value if all(a is b for a, b in zip(new, value)) else (
             type(value)(*new) if hasattr(value, "_fields") else new)
     return value
+
+
+@cache
+def _coercions(cls: type) -> tuple[tuple[str, Callable], ...]:
+    """The fields that are made what their annotation says, found once for a class."""
+    return tuple((field.name, _COERCE[field.type]) for field in dataclasses.fields(cls)
+                 if isinstance(field.type, str) and field.type in _COERCE)
+
+
+@cache
+def _compared(cls: type) -> tuple[str, ...]:
+    """The fields that make the operation what it is."""
+    return tuple(field.name for field in dataclasses.fields(cls) if field.compare)
 
 
 class Operation:
@@ -73,21 +86,20 @@ class Operation:
         cls.__eq__, cls.__hash__ = Operation.__eq__, Operation.__hash__
 
     def __post_init__(self):
-        for field in dataclasses.fields(self):
-            coerce = _COERCE.get(field.type if isinstance(field.type, str) else "")
-            if coerce is not None:
-                value = getattr(self, field.name)
-                if value is not None:
-                    object.__setattr__(self, field.name, coerce(value))
-            elif field.name == "title" and not isinstance(self.title, str):
-                from ncd.errors import NcdError
-                raise NcdError(f"the name of a {type(self).__name__.lower()} is a text, not {self.title!r}")
+        for name, coerce in _coercions(type(self)):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, coerce(value))
+        title = getattr(self, "__dict__", {}).get("title", "")
+        if not isinstance(title, str):
+            from ncd.errors import NcdError
+            raise NcdError(f"the name of a {type(self).__name__.lower()} is a text, not {title!r}")
 
     # -- identity ----------------------------------------------------------------
     @property
     def key(self) -> tuple:
         """What the operation is: its class and its fields, those for pictures left out."""
-        return (type(self), *(getattr(self, f.name) for f in dataclasses.fields(self) if f.compare))
+        return (type(self), *[getattr(self, name) for name in _compared(type(self))])
 
     @cached_property
     def _hash(self) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import building, importing, programs
+from tests.bench import building, derivatives, importing, programs
 
-BENCHMARKS = {"importing": importing.main, "building": building.main, "programs": programs.main}
+BENCHMARKS = {"importing": importing.main, "building": building.main, "programs": programs.main,
+              "derivatives": derivatives.main}
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ncd.build.align import reorder
 from ncd.core.array import Array
@@ -19,6 +20,12 @@ from ncd.ops.multilinear import Einsum, Reindex, affine
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.scalar import ScalarFunction
 from ncd.ops.source import Constant, Parameter
+
+
+@lru_cache(maxsize=4096)
+def _map(function: ScalarFunction, arrays: tuple[Array, ...], constants: tuple) -> Map:
+    """Layers that are alike share their operations."""
+    return Map(function, arrays, constants)
 
 
 class Builder:
@@ -70,7 +77,7 @@ class Builder:
         """A scalar function of wires (integers); a tuple holds one number."""
         wires = [item for item in arguments if not isinstance(item, tuple)]
         constants = tuple(item[0] if isinstance(item, tuple) else None for item in arguments)
-        return self.add(Map(function, tuple(map(self.type, wires)), constants), *wires)
+        return self.add(_map(function, tuple(map(self.type, wires)), constants), *wires)
 
     def sum(self, wires: Sequence[int], array: Array) -> int:
         """The sum of wires whose axes are among an array's, repeated to it."""

@@ -21,7 +21,8 @@ def cut(joint: Joint, policy: Policy, invariant: Sequence[int]) -> Linearised:
     rates = [joint.tangent[joint.outputs[n]] for n in active]
     inputs = range(width, len(graph.inputs))
     kept = _residuals(joint, policy, invariant, rates)
-    extra = [wire for wire in kept if wire >= width and wire not in set(joint.outputs)]
+    outputs = frozenset(joint.outputs)
+    extra = [wire for wire in kept if wire >= width and wire not in outputs]
     where = {wire: width + len(joint.outputs) + n for n, wire in enumerate(extra)}
     where |= {wire: width + n for n, wire in reversed(list(enumerate(joint.outputs)))}
     where |= {wire: wire for wire in range(width)}
@@ -49,8 +50,8 @@ def _residuals(joint: Joint, policy: Policy, invariant, rates) -> list[int]:
         linear[wire] = True
     # What depends on no input, or at each step on the same ones, costs nothing to keep elsewhere.
     same = [False] * total
-    for wire in range(width):
-        same[wire] = wire in set(invariant)
+    for wire in invariant:
+        same[wire] = True
     for op, args, made in graph:
         is_linear = any(linear[wire] for wire in args)
         is_same = all(same[wire] for wire in args) and op.deterministic

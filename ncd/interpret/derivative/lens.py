@@ -12,7 +12,7 @@ from ncd.core.category import Diagram
 from ncd.core.size import ZERO, Size
 from ncd.errors import AxisError, InputError, NcdError
 from ncd.interpret.derivative.build import Builder
-from ncd.interpret.derivative.jobs import solve
+from ncd.interpret.derivative.jobs import solve, without_collection
 from ncd.interpret.derivative.linearising import Linearised, linearise, push
 from ncd.interpret.derivative.parameters import Hoisted
 from ncd.interpret.derivative.policy import Policy, as_policy
@@ -47,10 +47,19 @@ class Lens:
 
     forward: Diagram
     backward: Diagram
-    composite: Diagram
     residuals: tuple[Residual, ...]
     inputs: tuple[int, ...]
     parameters: tuple[Path, ...]
+
+    @cached_property
+    @without_collection
+    def composite(self) -> Diagram:
+        results = len(self.forward.cod) - len(self.residuals)
+        width, kept = len(self.forward.dom), len(self.residuals)
+        rates = self.backward.dom.inside[kept:]
+        build = Builder((*self.forward.dom.inside, *rates))
+        wires = build.call(self.forward, range(width))[results:]
+        return build.finish(build.call(self.backward, [*wires, *range(width, width + len(rates))]))
 
     @property
     def diagram(self) -> Diagram:
@@ -136,6 +145,7 @@ class _Wanted:
         return (*self.inputs, *(order[path] for path in self.parameters))
 
 
+@without_collection
 def reverse(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool = True) -> Lens:
     """The reverse derivative as a diagram, typed as a lens.
 
@@ -166,9 +176,8 @@ def reverse(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool
     part, turned, active = _parts(hoisted, wanted, as_policy(policy), faster)
     forward, sources = _forward(hoisted, part)
     backward = _backward(hoisted, part, turned, active, sources)
-    composite = _composite(hoisted, forward, backward)
     residuals = tuple(_residuals(hoisted, part, sources))
-    return Lens(forward, backward, composite, residuals, tuple(wanted.inputs), tuple(wanted.parameters))
+    return Lens(forward, backward, residuals, tuple(wanted.inputs), tuple(wanted.parameters))
 
 
 def _parts(hoisted: Hoisted, wanted: _Wanted, policy: Policy, faster: bool):
@@ -185,7 +194,7 @@ def _forward(hoisted: Hoisted, part: Linearised):
     width, learned = len(hoisted.dom), len(hoisted.slots)
     build = Builder(hoisted.dom)
     inputs = [*range(width), *hoisted.draw(build, hoisted.parameters), *hoisted.draw_keys(build)]
-    made = [*inputs, *build.call(part.primal, inputs)]
+    made = [*inputs, *build.graph.append(part.primal.graph, inputs)]
     sources = [n for n, source in enumerate(part.sources) if not width <= source < width + learned]
     cod = made[len(inputs):len(inputs) + len(hoisted.cod)]
     return build.finish([*cod, *(made[part.sources[n]] for n in sources)]), sources
@@ -202,20 +211,13 @@ def _backward(hoisted: Hoisted, part: Linearised, turned, active, sources) -> Di
         if n not in residuals:
             (residuals[n],) = hoisted.draw(build, [paths[source - width]])
     smooth = [n for n, array in enumerate(hoisted.cod) if array.dtype == "float"]
-    came = [len(sources) + smooth.index(n) for n in part.active]
-    found = dict(zip(turned.found, build.call(
-        turned.diagram, [*(residuals[n] for n in range(len(part.sources))), *came])))
+    number = {n: len(sources) + k for k, n in enumerate(smooth)}
+    came = [number[n] for n in part.active]
+    found = dict(zip(turned.found, build.graph.append(
+        turned.diagram.graph, [*(residuals[n] for n in range(len(part.sources))), *came])))
     count, types = len(part.sources), hoisted.diagram.dom.inside
     return build.finish([found[count + n] if count + n in found else build.zero(types[position])
                          for n, position in enumerate(active)])
-
-
-def _composite(hoisted: Hoisted, forward: Diagram, backward: Diagram) -> Diagram:
-    rates = [array for array in hoisted.cod if array.dtype == "float"]
-    build = Builder((*hoisted.dom, *rates))
-    width, results = len(hoisted.dom), len(hoisted.cod)
-    kept = build.call(forward, range(width))[results:]
-    return build.finish(build.call(backward, [*kept, *range(width, width + len(rates))]))
 
 
 def _residuals(hoisted: Hoisted, part: Linearised, sources):
@@ -231,6 +233,7 @@ def _residuals(hoisted: Hoisted, part: Linearised, sources):
         yield Residual(name if count == 1 else f"{name} ({count})", part.tangent.dom.inside[n])
 
 
+@without_collection
 def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
     """The pushforward: values and tangents together.
 
@@ -261,6 +264,7 @@ def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
     return build.finish(outputs)
 
 
+@without_collection
 def gradient(diagram: Diagram, wrt=None, value: bool = False, policy: Any = "everything",
              faster: bool = True) -> Diagram:
     """The gradient of a diagram with one scalar result.
@@ -288,6 +292,7 @@ def gradient(diagram: Diagram, wrt=None, value: bool = False, policy: Any = "eve
     return made.finish([*results[:1], *found] if value else found)
 
 
+@without_collection
 def vjp(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool = True) -> Diagram:
     """The value and the pulled-back cotangents together.
 
@@ -303,6 +308,7 @@ def vjp(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool = T
     return made.finish([*values[:results], *found])
 
 
+@without_collection
 def hessian_vector(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
     """The product of the Hessian of a scalar diagram with a vector: the pushforward of its gradient.
 
@@ -322,6 +328,7 @@ def hessian_vector(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
     return build_.finish(build_.call(made, range(len(graph.inputs)))[count:])
 
 
+@without_collection
 def transposed(diagram: Diagram) -> Diagram:
     """The transpose of a linear diagram.
 

@@ -22,7 +22,8 @@ from ncd.ops.control import Scan
 def push_scan(joint: Joint, op: Scan, args, tangents, policy: Policy, faster: bool) -> Generator:
     """The scan with its residuals, then the scan of ∂body."""
     build, given = joint.build, {n for n, tangent in enumerate(tangents) if tangent is not None}
-    constants = tuple(n for n in range(op.states, len(op.dom)) if n not in op.sequences)
+    streamed = frozenset(op.sequences)
+    constants = tuple(n for n in range(op.states, len(op.dom)) if n not in streamed)
     while True:                         # a state that becomes active makes others active
         active = tuple(sorted(given))
         part: Linearised = yield op.title, linearise, op.body, active, policy.in_scan, constants, faster
@@ -83,10 +84,10 @@ def _tangent_body(op: Scan, part: Linearised, active: Sequence[int], kept: Seque
     """∂body with the tangents first, its states before the others: (diagram, the scan's arrays)."""
     dom, steps = op.body.dom.inside, part.tangent.dom.inside
     count = len(part.sources)
-    inner = []                          # residuals as a step sees them
+    inner, streamed = [], frozenset(op.sequences)       # residuals as a step sees them
     for source, outer in zip(part.sources, kept):
         stepwise = op.axis in outer.axes and not (
-            op.states <= source < len(dom) and source not in op.sequences)
+            op.states <= source < len(dom) and source not in streamed)
         inner.append(outer.with_axes(outer.without(op.axis.label)) if stepwise else outer)
     build = Builder([*(dom[n] for n in active), *inner])
     residuals = []
@@ -111,7 +112,8 @@ def turn_scan(build: Builder, op: Scan, wires, cotangents) -> Generator:
             raise RuleError(f"`{op.name}` is not linear in its state {n + 1}",
                             why="it starts from something that is not linear and not 0")
     linear = tuple(n for n, wire in enumerate(wires) if wire is None or n < op.states)
-    coefficients = [n for n in range(len(wires)) if n not in set(linear)]
+    turning, sequences = frozenset(linear), frozenset(op.sequences)
+    coefficients = [n for n in range(len(wires)) if n not in turning]
     asked = {n for n, wire in enumerate(cotangents) if wire is not None}
     while True:
         outputs = tuple(sorted(asked))
@@ -122,8 +124,8 @@ def turn_scan(build: Builder, op: Scan, wires, cotangents) -> Generator:
         asked |= more
     carried = [n for n in outputs if n < op.states]
     steps = [n for n in outputs if n >= op.states]
-    summed = [n for n in turned.found if n >= op.states and n not in op.sequences]
-    streamed = [n for n in turned.found if n in op.sequences]
+    summed = [n for n in turned.found if n >= op.states and n not in sequences]
+    streamed = [n for n in turned.found if n in sequences]
     dom, cod = op.body.dom.inside, op.body.cod.inside
     body = Builder([*(dom[n] for n in (*carried, *summed)), *(cod[n] for n in steps),
                     *(dom[n] for n in coefficients)])

@@ -33,10 +33,11 @@ def segmented(op: Scan, segment: str | int) -> Diagram:
     count, rest = divmod(steps, length)
     build = Builder(op.arrays)
     wires, whole = list(range(len(op.arrays))), count * length
+    sequences = frozenset(op.sequences)
     parts = [(0, whole, True), (whole, rest, False)] if rest else [(0, whole, True)]
     results = {}
     for start, size, nested in reversed(parts) if op.reverse else parts:
-        pieces = [_piece(build, wire, op.axis.label, start, size) if n in op.sequences and rest else wire
+        pieces = [_piece(build, wire, op.axis.label, start, size) if n in sequences and rest else wire
                   for n, wire in enumerate(wires)]
         made = _segments(build, op, pieces, count, length) if nested else _plain(build, op, pieces, size)
         wires[:op.states] = made[:op.states]
@@ -68,9 +69,9 @@ def _segments(build: Builder, op: Scan, wires, count: int, length: int):
     """A scan over (segment) of the scan over the steps in it."""
     taken = {label for array in (*op.arrays, *op.cod) for label in array.labels}
     outer, inner = Axis(fresh("segment", taken), count), Axis(op.axis.label, length)
-    split = []
+    split, sequences = [], frozenset(op.sequences)
     for n, wire in enumerate(wires):
-        if n in op.sequences:
+        if n in sequences:
             wire = build.add(View(build.type(wire), (op.axis.label,), (outer, inner)), wire)
         split.append(wire)
     arrays = tuple(map(build.type, split))

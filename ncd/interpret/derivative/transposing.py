@@ -44,7 +44,8 @@ def transpose(diagram: Diagram, linear: tuple[int, ...], outputs: tuple[int, ...
     Raises:    RuleError: An operation that is not linear there.
     """
     graph = diagram.graph
-    coefficients = [n for n in range(len(graph.inputs)) if n not in set(linear)]
+    turning = frozenset(linear)
+    coefficients = [n for n in range(len(graph.inputs)) if n not in turning]
     build = Builder([*(graph.inputs[n] for n in coefficients), *(diagram.cod.inside[n] for n in outputs)])
     place: list[int | None] = [None] * len(graph.inputs)
     for here, n in enumerate(coefficients):

@@ -255,7 +255,8 @@ def _scan(run: Run, op: Scan, *values):
     key = None if state.key is None else place_key(state.key, path)
     names = [op.arrays[n].labels.index(op.axis.label) for n in op.sequences]
     sequences = [jnp.moveaxis(values[n], axis, 0) for n, axis in zip(op.sequences, names)]
-    constants = {n: values[n] for n in range(op.states, len(values)) if n not in op.sequences}
+    streamed = frozenset(op.sequences)
+    constants = {n: values[n] for n in range(op.states, len(values)) if n not in streamed}
     interpretation, sizes = run.interpretation, run.sizes
 
     def step(carry, slices):

@@ -208,12 +208,12 @@ def _scan(run: Run, op: Scan, *values):
     params = _lookup(here, path, missing=True) if op.place is not None and here.params is not None else None
     states = list(values[:op.states])
     outputs = [[None] * length for _ in op.cod[op.states:]]
-    steps = range(length - 1, -1, -1) if op.reverse else range(length)
+    steps, streamed = range(length - 1, -1, -1) if op.reverse else range(length), frozenset(op.sequences)
     for step in steps:
         inner = params if op.share or params is None else _slice(params, step)
         seed = None if here.key is None else _mix(here.key, path, step)
         inputs = states + [
-            np.take(value, step, op.arrays[n].labels.index(op.axis.label)) if n in op.sequences else value
+            np.take(value, step, op.arrays[n].labels.index(op.axis.label)) if n in streamed else value
             for n, value in enumerate(values) if n >= op.states]
         made = Run(run.interpretation, run.sizes, State(inner, here.root, seed))(program, inputs)
         states = made[:op.states]
