@@ -48,7 +48,7 @@ erf = _value("erf")
 
 LEAKY_RELU = ScalarFunction("leaky_relu", ("x", "slope"), "where(x > 0, x, slope * x)")
 # The minimum keeps the branch that is not taken finite.
-ELU = ScalarFunction("elu", ("x", "a"), "where(x > 0, x, a * (exp(min(x, 0)) - 1))", dtype="float")
+ELU = ScalarFunction("elu", ("x", "a"), "where(x > 0, x, a * (exp(where(x > 0, 0, x)) - 1))", dtype="float")
 
 
 def _number(what: str, value) -> float:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 from ncd.core.array import Array
 from ncd.core.category import Diagram
+from ncd.core.check import diagrams_in
 from ncd.core.op import Operation
 from ncd.errors import ArityError, AxisError, NcdError, RuleError
 from ncd.interpret.derivative.build import Builder
+from ncd.interpret.derivative.cut import extracted
 from ncd.interpret.derivative.jobs import solve
 from ncd.ops.control import Broadcast
 from ncd.ops.custom import CustomDerivative, LinearMap
@@ -81,14 +83,58 @@ def push_custom(build: Builder, op: CustomDerivative, args, tangents):
     if op.reverse is None:
         return made, _spread(op, build.call(op.forward, [*args, *full]))
     given = [*args, *made] if len(op.reverse.dom) > len(op.dom) + len(floats(op.cod)) else list(args)
-    title = f"∂{op.title}"
-    linear = LinearMap(title, len(given), op.reverse, _applied(op, len(given)))
-    return made, _spread(op, build.node(linear, [*given, *full]))
+    linear, used = _linear_map(op, len(given))
+    return made, _spread(op, build.node(linear, [*(given[n] for n in used), *full]))
 
 
 def _spread(op: Operation, rates) -> list[int | None]:
     rates = iter(rates)
     return [next(rates) if array.dtype == "float" else None for array in op.cod]
+
+
+def _linear_map(op: CustomDerivative, coefficients: int) -> tuple[LinearMap, list[int]]:
+    """∂f with the coefficients that it reads, so that no others are kept."""
+    apply = _applied(op, coefficients)
+    read = _read(op.reverse) | (set() if apply is None else _read(apply))
+    used = [n for n in range(coefficients) if n in read]
+    parts = [None if d is None else _reading(d, used, coefficients) for d in (op.reverse, apply)]
+    return LinearMap(f"∂{op.title}", len(used), *parts), used
+
+
+def _read(diagram: Diagram) -> set[int]:
+    """The inputs that reach an output."""
+    graph, wanted = diagram.graph, set(diagram.graph.outputs)
+    for op, args, made in reversed(list(graph)):
+        if not op.deterministic or any(wire in wanted for wire in made):
+            wanted.update(args)
+    return {wire for wire in wanted if wire < len(graph.inputs)}
+
+
+def _reading(diagram: Diagram, used: Sequence[int], coefficients: int) -> Diagram:
+    """The diagram without the coefficients that it does not read."""
+    kept = [*used, *range(coefficients, len(diagram.dom))]
+    return extracted(diagram.graph, kept, diagram.graph.outputs)
+
+
+def refuse_one_way(diagram: Diagram) -> None:
+    """Say so where only the reverse derivative of an operation is known.
+
+    Raises:
+        RuleError: The forward derivative of a diagram that holds one.
+    """
+    waiting, seen = [diagram], set()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        for op in current.graph.ops:
+            base = op.op if isinstance(op, Broadcast) else op
+            if isinstance(base, LinearMap) and base.apply is None:
+                raise RuleError(f"`{base.title[1:]}` has no forward derivative",
+                                why="its reverse derivative is stated, and has no transpose",
+                                mend="state it as well: ncd.custom_derivative(..., forward=...)")
+            waiting.extend(inner for inner in diagrams_in(op))
 
 
 def _applied(op: CustomDerivative, coefficients: int) -> Diagram | None:

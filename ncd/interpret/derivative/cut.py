@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.interpret.derivative.policy import Policy, is_contraction, is_free
+from ncd.ops.multilinear import Reindex, View
 
 if TYPE_CHECKING:
     from ncd.interpret.derivative.linearising import Joint, Linearised
 
 
-def cut(joint: Joint, policy: Policy, invariant: Sequence[int]) -> Linearised:
+def cut(joint: Joint, policy: Policy, invariant: Sequence[int], at_hand: Sequence[int] = ()) -> Linearised:
     """The two parts of a joint program; see :class:`Linearised`."""
     from ncd.interpret.derivative.linearising import Linearised
     graph, width = joint.build.graph, joint.width
     active = tuple(n for n, wire in enumerate(joint.outputs) if wire in joint.tangent)
     rates = [joint.tangent[joint.outputs[n]] for n in active]
     inputs = range(width, len(graph.inputs))
-    kept = _residuals(joint, policy, invariant, rates)
+    kept = _residuals(joint, policy, invariant, at_hand, rates)
     outputs = frozenset(joint.outputs)
     extra = [wire for wire in kept if wire >= width and wire not in outputs]
     where = {wire: width + len(joint.outputs) + n for n, wire in enumerate(extra)}
@@ -41,7 +42,7 @@ def _name(joint: Joint, wire: int) -> str:
     return joint.names.get(wire) or graph.ops[joint.build.node_of(wire)].name
 
 
-def _residuals(joint: Joint, policy: Policy, invariant, rates) -> list[int]:
+def _residuals(joint: Joint, policy: Policy, invariant, at_hand, rates) -> list[int]:
     """The wires of the primal part that the linear part reads, those not kept replaced by what makes them."""
     graph, width = joint.build.graph, joint.width
     total = len(graph.types)
@@ -52,9 +53,12 @@ def _residuals(joint: Joint, policy: Policy, invariant, rates) -> list[int]:
     same = [False] * total
     for wire in invariant:
         same[wire] = True
+    moved = set(at_hand)                # and what is at hand is at hand in every order
     for op, args, made in graph:
         is_linear = any(linear[wire] for wire in args)
         is_same = all(same[wire] for wire in args) and op.deterministic
+        if isinstance(op, (Reindex, View)) and args[0] in moved:
+            moved.update(made)
         for wire in made:
             linear[wire], same[wire] = is_linear, is_same
     contracted = set()
@@ -71,7 +75,7 @@ def _residuals(joint: Joint, policy: Policy, invariant, rates) -> list[int]:
             kept.append(wire)
             continue
         op = graph.ops[producer[wire]]
-        again = same[wire] or is_free(op) or not (
+        again = same[wire] or wire in moved or is_free(op) or not (
             (wire in joint.inner and policy.keep != "nothing") or policy.keeps(op, wire in contracted))
         if again and op.deterministic:
             needed.extend(graph.args[producer[wire]])

@@ -12,6 +12,7 @@ from ncd.core.category import Diagram
 from ncd.core.size import ZERO, Size
 from ncd.errors import AxisError, InputError, NcdError
 from ncd.interpret.derivative.build import Builder
+from ncd.interpret.derivative.custom import refuse_one_way
 from ncd.interpret.derivative.jobs import solve, without_collection
 from ncd.interpret.derivative.linearising import Linearised, linearise, push
 from ncd.interpret.derivative.parameters import Hoisted
@@ -182,7 +183,9 @@ def reverse(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool
 
 def _parts(hoisted: Hoisted, wanted: _Wanted, policy: Policy, faster: bool):
     active = wanted.positions(hoisted)
-    part: Linearised = solve(linearise, hoisted.diagram, active, policy, (), faster)
+    width = len(hoisted.dom)
+    learned = tuple(range(width, width + len(hoisted.slots)))
+    part: Linearised = solve(linearise, hoisted.diagram, active, policy, (), faster, learned)
     count = len(part.sources)
     linear = tuple(range(count, count + len(active)))
     turned = solve(transpose, part.tangent, linear, tuple(range(len(part.active))))
@@ -250,6 +253,7 @@ def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
     wanted = _Wanted(hoisted, wrt)
     active = wanted.positions(hoisted)
     joint = solve(push, hoisted.diagram, active, Policy(), faster)
+    refuse_one_way(Diagram.from_graph(joint.build.graph))
     types = hoisted.diagram.dom.inside
     build = Builder((*hoisted.dom, *(types[n] for n in active)))
     width = len(hoisted.dom)

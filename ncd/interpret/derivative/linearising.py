@@ -76,7 +76,8 @@ class _Frame:
 
 
 def linearise(diagram: Diagram, active: tuple[int, ...], policy: Policy,
-              invariant: tuple[int, ...] = (), faster: bool = True) -> Generator:
+              invariant: tuple[int, ...] = (), faster: bool = True,
+              at_hand: tuple[int, ...] = ()) -> Generator:
     """The job that linearises a diagram without parameters in some of its inputs.
 
     Parameters:
@@ -84,9 +85,10 @@ def linearise(diagram: Diagram, active: tuple[int, ...], policy: Policy,
         invariant: Inputs that are the same at every step of a scan: what depends on them alone is
             not kept once for each step.
         faster: Whether overrides of defined operations are used.
+        at_hand: Inputs that the backward part has in any case, as parameters: no part of them is kept.
     """
     joint = yield from push(diagram, active, policy, faster)
-    return cut(joint, policy, invariant)
+    return cut(joint, policy, invariant, at_hand)
 
 
 def push(diagram: Diagram, active: tuple[int, ...], policy: Policy, faster: bool = True) -> Generator:

@@ -107,6 +107,11 @@ def _drawn(source: Source) -> Diagram:
     while loops:
         end, axis = loops.pop()
         start = loops[-1][0] if loops else 0
+        (array,) = made.cod.inside
+        if axis.label in array.labels:
+            step = Builder(())
+            new = {axis.label: fresh(axis.label, array.labels)}
+            made = step.finish([step.renamed(step.call(made, ())[0], new)])
         made = Scan(made, axis, 0, (), title="/".join(path[start:end]), tied=True).diagram
     build = Builder(())
     return build.finish([_relabelled(build, build.call(made, ())[0], source.array)])
