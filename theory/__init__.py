@@ -8,6 +8,7 @@ from theory import (
     broadcasting,
     claims,
     copying,
+    differentiation,
     linear,
     monoidal,
     recurrence,
@@ -32,7 +33,7 @@ THEORIES = {
     "monoidal": monoidal.LAWS, "copying": copying.LAWS, "reindexing": reindexing.LAWS,
     "broadcasting": broadcasting.LAWS, "alignment": alignment.LAWS, "linear": linear.LAWS,
     "attention": attention.LAWS, "reduction": reduction.LAWS, "recurrence": recurrence.LAWS,
-    "claims": claims.LAWS}
+    "differentiation": differentiation.LAWS, "claims": claims.LAWS}
 """The laws of each theory by name; a theory's note is ``notes/<its name>.md``."""
 LAWS = {name: law for laws in THEORIES.values() for name, law in laws.items()}
 """Every law by its name."""

@@ -13,11 +13,15 @@ from ncd.build import align
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
+from ncd.core.size import ZERO
+from ncd.interpret.derivative import cut, faster, pushing, turning
+from ncd.interpret.derivative.build import Builder
 from ncd.interpret.reference import REFERENCE
 from ncd.nn.softmax import Softmax, softmax
+from ncd.ops import scalar
 from ncd.ops.control import Scan
 from ncd.ops.indexed import Gather, Segment
-from ncd.ops.monoid import SUM_PRODUCT
+from ncd.ops.monoid import MAX, SUM_PRODUCT
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View, affine
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.source import Key, Random
@@ -333,6 +337,93 @@ def swap_leaves_what_looks_alike(patch):
     def wrong(left, right):
         return Diagram.id(left @ right) if left == right else Diagram.swap(left, right)
     patch.setattr("theory.monoidal.swap", wrong)
+    return MODELS["reference"]
+
+
+# -- derivatives ----------------------------------------------------------------------
+@bug("an override is what the definition gives")
+def softmax_s_derivative_forgets_the_mean(patch):
+    def wrong(build, op, args, tangents):
+        (s,) = build.node(op, args)
+        return (s,), (build.map(scalar.MULTIPLY, s, tangents[0]),)
+    patch.setitem(faster.FASTER, Softmax, wrong)
+    return MODELS["reference"]
+
+
+@bug("an input that is not lifted is summed over")
+def what_was_repeated_is_not_summed(patch):
+    def wrong(self, wire, array):
+        have = self.type(wire)
+        gone = tuple(label for label in have.labels if label not in array.labels)
+        return self.arrange(self.add(Reduce(MAX, have, gone), wire) if gone else wire, array)
+    patch.setattr(Builder, "folded", wrong)
+    return MODELS["reference"]
+
+
+@bug("reverse of copy is add")
+def the_cotangents_of_copies_are_not_added(patch):
+    patch.setattr(Builder, "sum", lambda self, wires, array: self.arrange(wires[0], array))
+    return MODELS["reference"]
+
+
+@bug("reverse is the transpose of forward")
+def what_was_gathered_twice_comes_back_once(patch):
+    def wrong(build, op, wires, linear, cotangents):
+        (new,), axis = op.index.axes, op.table.axis(op.axis)
+        made = Segment(MAX, build.type(cotangents[0]), op.index, new.label, axis)
+        return {0: build.arrange(build.add(made, cotangents[0], wires[1]), op.table)}
+    patch.setitem(turning.RULES, Gather, wrong)
+    return MODELS["reference"]
+
+
+@bug("reverse is the transpose of forward")
+def every_part_of_a_concatenation_is_the_first(patch):
+    right = turning.RULES[Concat]
+    def wrong(build, op, wires, linear, cotangents):
+        found = right(build, op, wires, linear, cotangents)
+        return {n: found[0] if 0 in found and op.arrays[n] == op.arrays[0] else found[n] for n in found}
+    patch.setitem(turning.RULES, Concat, wrong)
+    return MODELS["reference"]
+
+
+@bug("a linear map is its own derivative")
+def the_sum_rule_forgets_a_term(patch):
+    right = pushing.RULES[Map]
+    def wrong(build, op, args, tangents):
+        last = max(n for n, w in enumerate(tangents) if w is not None)
+        return right(build, op, args, [w if n == last else None for n, w in enumerate(tangents)])
+    patch.setitem(pushing.RULES, Map, wrong)
+    return MODELS["reference"]
+
+
+@bug("transpose of a transpose")
+def a_window_goes_back_to_its_first_entry(patch):
+    right = turning.RULES[Reindex]
+    def wrong(build, op, wires, linear, cotangents):
+        if op.is_broadcast:
+            return right(build, op, wires, linear, cotangents)
+        flat = Reindex(op.array, op.axes, tuple(row._replace(offset=ZERO) for row in op.rows), 0.0)
+        return right(build, flat, wires, linear, cotangents)
+    patch.setitem(turning.RULES, Reindex, wrong)
+    return MODELS["reference"]
+
+
+@bug("what is kept does not matter")
+def what_is_computed_again_is_the_input(patch):
+    """Where nothing but inputs is kept, an entrywise function that is needed again is left out."""
+    right = cut.extracted
+    def wrong(graph, inputs, outputs):
+        made, inputs = right(graph, inputs, outputs), list(inputs)
+        tangent = bool(inputs) and inputs[-1] == len(graph.inputs) - 1 and inputs[0] < len(made.dom)
+        if not tangent or any(wire >= len(graph.inputs) for wire in inputs):
+            return made
+        known, place = Graph(made.dom.inside), list(range(len(made.dom)))
+        for op, args, _ in made.graph:
+            skipped = isinstance(op, Map) and op.cod == op.dom and not op.linear and op.dtype == "float"
+            place += [place[args[0]]] if skipped else known.add(op, [place[wire] for wire in args])
+        known.outputs = tuple(place[wire] for wire in made.graph.outputs)
+        return Diagram.from_graph(known)
+    patch.setattr(cut, "extracted", wrong)
     return MODELS["reference"]
 
 
