@@ -1,9 +1,9 @@
 """The main job on real input: one diagram typed, drawn, costed, run, trained and checked.
 
 Trains the published MLP recogniser, its axes bound to 8×8 digits, on scikit-learn's
-handwritten digits; then shows for it and for multi-head attention the type, the cost
-formula, the picture, the jitted JAX program, and how it agrees with the reference and with
-XLA's own count.
+handwritten digits, with its gradient as a diagram and again with JAX's; then shows for it and
+for multi-head attention the type, the cost formula, the picture, the jitted JAX program, and
+how it agrees with the reference and with XLA's own count.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import ncd
+from ncd import nn
 from ncd.interpret.reference import run as reference
 
 OUTPUT = Path(sys.argv[1] if len(sys.argv) > 1 else "demo_output")
@@ -56,32 +57,55 @@ def show(title: str, model, params, inputs, **sizes) -> None:
         raise SystemExit(f"JAX and the reference differ by {error}")
 
 
-def train(model, images, labels, test_images, test_labels):
-    """Fit the diagram's parameters with Adam on mini-batches."""
-    program = model.lift("n").to_jax()
+@ncd.diagram("n k, n : index(k) -> ()")
+def negative_log_likelihood(probabilities, labels):
+    """The mean over examples of −log p[label]."""
+    picked = ncd.gather("k")(probabilities, labels)
+    return nn.mean("n")(-nn.log(picked + 1e-9))
+
+
+def train(model, images, labels, gradient):
+    """Fit the diagram's parameters with Adam on mini-batches; returns them and the losses."""
     params = model.init(0)
     optimiser = optax.adam(1e-3)
 
-    def loss(params, images, labels):
-        found = program(params, images)
-        return -jnp.mean(jnp.log(found[jnp.arange(len(labels)), labels] + 1e-9))
-
     @jax.jit
     def step(params, state, images, labels):
-        value, gradient = jax.value_and_grad(loss)(params, images, labels)
-        updates, state = optimiser.update(gradient, state)
+        value, slopes = gradient(params, images, labels)
+        updates, state = optimiser.update(slopes, state)
         return optax.apply_updates(params, updates), state, value
 
-    state, order = optimiser.init(params), np.random.default_rng(0)
-    for epoch in range(30):
+    state, order, losses = optimiser.init(params), np.random.default_rng(0), []
+    for _ in range(30):
         shuffled = order.permutation(len(images))
         for start in range(0, len(shuffled) - 63, 64):
             batch = shuffled[start:start + 64]
             params, state, value = step(params, state, images[batch], labels[batch])
-        if epoch % 10 == 9:
-            print(f"epoch {epoch + 1:2d}  loss {float(value):.4f}")
-    found = np.asarray(jax.jit(program)(params, test_images)).argmax(1)
-    return params, float((found == np.asarray(test_labels)).mean())
+        losses.append(float(value))
+    return params, np.asarray(losses)
+
+
+def train_both_ways(model, images, labels):
+    """Train with the diagram of the gradient, then with JAX's own gradient of the loss."""
+    loss = ncd.diagram("n y=8 x=8, n : index(10) -> ()")(
+        lambda images, labels: negative_log_likelihood(model(images), labels))
+    diagram = loss.gradient("parameters", value=True)
+    print(f"gradient   {diagram}")
+    run, program = diagram.to_jax(), loss.to_jax()
+
+    def ours(params, images, labels):
+        value, *slopes = run(params, images, labels)
+        return value, diagram.split(slopes)[1]
+
+    params, losses = train(model, images, labels, ours)
+    for epoch in (0, 9, 19, 29):
+        print(f"epoch {epoch + 1:2d}   loss {losses[epoch]:.4f}")
+    _, theirs = train(model, images, labels, jax.value_and_grad(program))
+    apart = float(np.max(np.abs(losses - theirs)))
+    print(f"the same training with jax.grad: largest difference of the losses {apart:.1e}")
+    if not apart < 1e-4:
+        raise SystemExit(f"the two gradients train apart by {apart}")
+    return params
 
 
 def main() -> None:
@@ -94,7 +118,9 @@ def main() -> None:
 
     recogniser = ncd.zoo.mlp_recogniser(height=8, width=8, hidden=128)
     print(f"training the MLP recogniser on {len(images)} digits of 8×8")
-    params, accuracy = train(recogniser, images, labels, test_images, test_labels)
+    params = train_both_ways(recogniser, images, labels)
+    found = np.asarray(jax.jit(recogniser.lift("n").to_jax())(params, test_images)).argmax(1)
+    accuracy = float((found == np.asarray(test_labels)).mean())
     print(f"accuracy on {len(test_labels)} held-out digits: {accuracy:.2%}")
     if accuracy < 0.95:
         raise SystemExit("the recogniser did not reach 95 %")

@@ -74,6 +74,9 @@ class Lens:
     def split(self, outputs: Sequence[Any]) -> tuple[tuple, dict]:
         """What the backward part returns as (cotangents of the inputs, parameters' as a pytree)."""
         outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
+        if len(outputs) != len(self.inputs) + len(self.parameters):
+            raise InputError(f"{len(outputs)} cotangents to split",
+                             want=f"{len(self.inputs)} of inputs and {len(self.parameters)} of parameters")
         count = len(self.inputs)
         return tuple(outputs[:count]), build(dict(zip(self.parameters, outputs[count:])))
 
@@ -274,6 +277,7 @@ def gradient(diagram: Diagram, wrt=None, value: bool = False, policy: Any = "eve
     """The gradient of a diagram with one scalar result.
 
     Type:      dom -> dom ⊗ θ (floats only), the value in front if ``value``
+    The diagram keeps ``split``, which sorts the gradients into inputs and a pytree of parameters.
     Parameters and raises: as for :func:`reverse`; AxisError: The result is not a scalar.
 
     >>> import ncd
@@ -293,7 +297,9 @@ def gradient(diagram: Diagram, wrt=None, value: bool = False, policy: Any = "eve
     from ncd.ops.source import Constant
     one = made.add(Constant(1.0, cod[0]))
     found = made.call(lens.backward, [*results[1:], one])
-    return made.finish([*results[:1], *found] if value else found)
+    gradient = made.finish([*results[:1], *found] if value else found)
+    gradient.split = lens.split
+    return gradient
 
 
 @without_collection
