@@ -141,6 +141,16 @@ def _asserts(node: ast.AST) -> bool:
     return False
 
 
+def test_every_primitive_has_a_derivative_and_every_linear_one_a_transpose():
+    """A scan has its own, in ``scanning``; what stands in neither table depends on nothing smoothly."""
+    from ncd.interpret.derivative.pushing import RULES, _constant
+    from ncd.interpret.derivative.turning import RULES as turned
+    from ncd.ops.control import Scan
+    assert not [cls.__name__ for cls in BASIS if cls is not Scan and cls not in RULES]
+    smooth = {cls for cls in BASIS if cls is not Scan and RULES[cls] is not _constant}
+    assert {cls.__name__ for cls in smooth - set(turned)} == {"TopK", "Eigh"}       # a gather; einsums
+
+
 def test_every_table_is_total():
     from ncd.interpret.cost import RULES as cost_rules
     from ncd.interpret.jax.rules import RULES as jax_rules

@@ -38,6 +38,9 @@ def test_page_runs(path, tmp_path, monkeypatch):
     compared = blocks.run_page(path)
     code = any(block.language == "python" for block in blocks.blocks(path))
     assert compared > 0 or not code, "the page has code and shows no output"
+    for shown in re.findall(r"!\[[^\]]*\]\((?:\.\./)*pictures/([\w.]+)\)", path.read_text(encoding="utf-8")):
+        drawn = (tmp_path / shown).read_bytes()
+        assert drawn == (DOCS / "pictures" / shown).read_bytes(), f"{shown} is not what the page draws"
 
 
 # -- links and the table of contents ---------------------------------------------------
