@@ -103,6 +103,10 @@ class _Wanted:
         else:
             for item in wrt if isinstance(wrt, (list, tuple)) else (wrt,):
                 self._add(item, hoisted, floats, learned)
+        if wrt is not None and not self.inputs and not self.parameters:
+            raise InputError(f"wrt={wrt!r} names nothing to differentiate in",
+                             want="the number of an input, the place of a parameter, "
+                                  '"inputs" or "parameters"')
         if not self.inputs and not self.parameters:
             raise AxisError("there is nothing to differentiate in: no input or parameter of floats",
                             have=", ".join(map(str, dom)) or "no inputs")

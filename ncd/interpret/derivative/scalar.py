@@ -98,7 +98,7 @@ def power_row(exponent) -> ScalarFunction:
 
 def names(function: ScalarFunction) -> tuple[tuple, tuple]:
     """The names of the weight and the result in a row's derivatives: w and y with enough primes."""
-    return tuple(("name", fresh(f"{name}'", function.arguments)) for name in "wy")
+    return tuple(("name", str(fresh(f"{name}'", function.arguments))) for name in "wy")
 
 
 def adjoint(function: ScalarFunction, argument: str, fixed: frozenset[str] = frozenset()):

@@ -87,7 +87,7 @@ def _turned(build: Builder, op: Operation, wires, cotangents) -> Generator:
     if op.expansion is None:
         _refuse(op, linear)
     asked = tuple(n for n, wire in enumerate(cotangents) if wire is not None)
-    turned = yield op.title if isinstance(op, Block) else "", transpose, op.expansion, linear, asked
+    turned = yield op.name, transpose, op.expansion, linear, asked
     given = [*(wire for wire in wires if wire is not None), *(cotangents[n] for n in asked)]
     if isinstance(op, Block) and len(turned.diagram.graph) > 1:
         made = build.node(Block(turned_title(op.title), turned.diagram), given)

@@ -94,6 +94,22 @@ def test_the_result_is_an_ordinary_diagram():
     assert composite.reverse().composite.reverse().composite.check()
 
 
+@pytest.mark.parametrize("name", sorted(ncd.zoo.ZOO))
+def test_derivatives_are_kept_as_json_and_drawn(name):
+    lens = ncd.zoo.ZOO[name]().reverse(policy="contractions")
+    for diagram in (lens.forward, lens.backward, lens.composite, ncd.zoo.ZOO[name]().forward()):
+        assert ncd.from_json(diagram.to_json()) == diagram
+        assert diagram.draw(depth=1).startswith("<svg") and diagram.listing()
+        assert diagram.cost().flops != 0
+
+
+def test_a_stated_transpose_is_kept_as_json():
+    known = ncd.custom_derivative(generators.opaque("f", "x -> x"),
+                                  reverse=ncd.diagram("x, x -> x")(lambda x, w: w * nn.cos(x)))
+    forward = known.forward()
+    assert ncd.from_json(forward.to_json()) == forward
+
+
 def test_a_chain_has_a_small_multiple_of_its_boxes():
     chain = ncd.diagram("x -> x")(lambda x: _repeat(x, 300))
     lens = chain.reverse()
@@ -370,6 +386,8 @@ def test_a_wire_that_does_not_exist(wrt, message):
 
 
 def test_nothing_to_differentiate_in():
+    with pytest.raises(InputError, match="names nothing"):
+        perceptron.reverse([])
     with pytest.raises(AxisError, match="nothing to differentiate in"):
         ncd.constant(1.0).reverse()
 
@@ -402,8 +420,9 @@ def test_a_policy_that_does_not_exist():
 def test_only_linear_diagrams_have_a_transpose():
     assert str(nn.linear("m -> k", bias=False).transpose()) == "k -> m"
     for layer, name in ((nn.relu, "relu"), (nn.linear("m -> k"), "add"), (nn.softmax("x"), "divide")):
-        with pytest.raises(RuleError, match=f"`{name}.*is not linear"):
+        with pytest.raises(RuleError, match=f"`{name}.*is not linear") as error:
             layer.transpose()
+    assert error.value.details["place"] == "softmax[x]"
     assert ncd.reduce("sum", "x").on("x y").transpose().transpose() == ncd.reduce("sum", "x").on("x y")
 
 
