@@ -53,8 +53,8 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--json", action="store_true", help="print JSON, for programs")
         return made
     made = command("show", show, "Show a diagram: its type and its operations.")
-    made.add_argument("-o", "--output", metavar="FILE", help="write a picture (.svg), a listing (.txt) "
-                                                             "or the diagram itself (.json)")
+    made.add_argument("-o", "--output", metavar="FILE", help="write a picture (.svg .html .tex .png "
+                                                             ".pdf .txt) or the diagram itself (.json)")
     made.add_argument("--depth", type=int, default=None, metavar="N",
                       help="open N levels of blocks (a model that is one block is opened once)")
     made = command("cost", cost, "Show what a diagram costs, as formulas and as numbers.")

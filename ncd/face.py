@@ -46,8 +46,14 @@ def cost(diagram: Diagram, convention=None, interpretation=None):
 
 def draw(diagram: Diagram, path=None, depth: int = 0):
     """The picture: the SVG text, or a file by its suffix, see :func:`ncd.interpret.draw.draw`."""
+    import os
+
     from ncd.interpret.draw import draw
-    return draw(diagram, path, depth=depth)
+    page = {}
+    if path is not None and os.fspath(path).lower().endswith(".html"):
+        from ncd.interpret.cost import page_costs
+        page = page_costs(diagram)
+    return draw(diagram, path, depth=depth, **page)
 
 
 def listing(diagram: Diagram) -> str:

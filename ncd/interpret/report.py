@@ -66,15 +66,15 @@ def described(diagram: Diagram, title: str, depth: int = 0) -> str:
 def write(diagram: Diagram, path: Path, title: str, depth: int = 0) -> None:
     """Write by the suffix; what stood there before is replaced whole or not at all."""
     suffix = path.suffix.lower()
-    if suffix not in (".txt", ".json"):
+    if suffix != ".json":
         from ncd.interpret.draw import FORMATS
         if suffix not in FORMATS:
-            want = ", ".join(dict.fromkeys((*FORMATS, ".txt", ".json")))
+            want = ", ".join((*FORMATS, ".json"))
             raise OutputError(f"cannot write `{path}`: its suffix says no format",
                               have=suffix or "no suffix", want=want)
         diagram.draw(path, depth=depth)
         return
-    text = diagram.to_json() if suffix == ".json" else described(diagram, title, depth) + "\n"
+    text = diagram.to_json()
     temporary = None
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False,

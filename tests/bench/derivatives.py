@@ -37,8 +37,9 @@ def programs(model: Diagram, sizes: dict):
     theirs = jax.jit(lambda params, x, w: jax.vjp(program, params, x)[1](w)).lower(params, x, w).compile()
     (found_x,), found = lens.split(ours(params, x, w))
     wanted, wanted_x = theirs(params, x, w)
-    error = max(float(jnp.abs(a - b).max() / (1e-6 + jnp.abs(b).max()))
-                for a, b in zip(jax.tree.leaves((found, found_x)), jax.tree.leaves((wanted, wanted_x))))
+    pairs = list(zip(jax.tree.leaves((found, found_x)), jax.tree.leaves((wanted, wanted_x))))
+    largest = max(float(jnp.abs(b).max()) for _, b in pairs)
+    error = max(float(jnp.abs(a - b).max()) for a, b in pairs) / largest
     return ours, theirs, (params, x, w), error
 
 

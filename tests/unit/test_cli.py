@@ -106,8 +106,9 @@ def test_show_for_programs(ncd_says):
     assert data["operations"][2] == {"name": "softmax[x]", "reads": [4], "makes": [5], "types": ["y x"]}
 
 
-@pytest.mark.parametrize("name, begins", [("d.svg", "<svg "), ("d.txt", "heads : h y k"), ("d.json", "{\n"),
-                                          ("d.TXT", "heads : h y k")])
+@pytest.mark.parametrize("name, begins", [
+    ("d.svg", "<svg "), ("d.txt", " "), ("d.json", "{\n"), ("d.TXT", " "), ("d.tex", "% h y k"),
+    ("d.html", "<!DOCTYPE html>")])
 def test_show_writes_files(ncd_says, folder, name, begins):
     (folder / name).write_text("old")
     assert ncd_says("show", "m.py:heads", "-o", name) == (0, f"wrote {name}\n", "")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 
 from ncd.core.category import Diagram
+from ncd.core.op import Operation
 from ncd.core.size import Size, as_size
-from ncd.errors import SizeError
+from ncd.errors import RuleError, SizeError
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
 from ncd.interpret.cost.measure import Meter, Total, longest
 from ncd.interpret.cost.rules import RULES, OperationCost, array_bytes, total_bytes, work
@@ -134,6 +135,24 @@ def measure(diagram: Diagram, convention_: Convention | str | None = None,
     made = Cost(diagram, interpretation, convention(convention_))
     made.exact  # noqa: B018  (a missing rule is an error now, not when a measure is read)
     return made
+
+
+def page_costs(diagram: Diagram) -> dict:
+    """What a page shows of costs: {measure: (unit, formula)}, and a function for one operation's FLOPs.
+
+    Nothing where an operation has no rule: a page shows a diagram that cannot be costed as well.
+    """
+    try:
+        found = measure(diagram)
+    except RuleError:
+        return {"measures": None, "price": None}
+
+    def price(op: Operation) -> Size | None:
+        try:
+            return measure(op.diagram).exact["flops"]
+        except RuleError:
+            return None
+    return {"measures": {name: (unit, found.exact[name]) for name, unit in MEASURES.items()}, "price": price}
 
 
 __all__ = ["CONVENTIONS", "COST", "MEASURES", "Convention", "Cost", "OperationCost", "measure", "work"]

@@ -11,12 +11,11 @@ from __future__ import annotations
 import os
 import tempfile
 
-from ncd.core.text import listing
 from ncd.errors import NcdError, OutputError
 from ncd.interpret.draw.nested import scene_of
 from ncd.interpret.draw.svg import write
 
-__all__ = ["FORMATS", "draw", "scene_of", "svg"]
+__all__ = ["FORMATS", "draw", "scene_of", "svg", "text"]
 
 
 def svg(diagram, depth: int = 0) -> str:
@@ -29,22 +28,63 @@ def svg(diagram, depth: int = 0) -> str:
     return write(scene_of(diagram, _depth(depth)), str(diagram))
 
 
-def _listing(diagram, depth: int = 0) -> str:
-    return listing(_diagram(diagram)) + "\n"
+def _scene(diagram, depth: int):
+    diagram = _diagram(diagram)
+    return scene_of(diagram, _depth(depth)), str(diagram)
 
 
-FORMATS = {".svg": svg, ".txt": _listing}
+def _tex(diagram, depth: int = 0) -> str:
+    from ncd.interpret.draw import tex
+    return tex.write(*_scene(diagram, depth))
 
 
-def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0) -> str:
+def text(diagram, depth: int = 0, width: int | None = None) -> str:
+    """A diagram as Unicode text, at most as wide as the terminal or as ``width``.
+
+    >>> from ncd.build.generators import elementwise
+    >>> print(text(elementwise("tanh").on("x"), width=40), end="")
+       ▸  tanh ▸
+    x           x
+    ──────────────
+    """
+    from ncd.interpret.draw import terminal
+    return terminal.write(*_scene(diagram, depth), width)
+
+
+def _png(diagram, depth: int = 0) -> bytes:
+    from ncd.interpret.draw import raster
+    return raster.png(*_scene(diagram, depth))
+
+
+def _pdf(diagram, depth: int = 0) -> bytes:
+    from ncd.interpret.draw import raster
+    return raster.pdf(*_scene(diagram, depth))
+
+
+def html(diagram, depth: int = 0, measures=None, price=None) -> str:
+    """A diagram as one HTML page, see :mod:`ncd.interpret.draw.live`."""
+    from ncd.interpret.draw import live
+    title = getattr(diagram, "title", None)
+    diagram = _diagram(diagram)
+    shown = f"{title}: {diagram}" if isinstance(title, str) else str(diagram)
+    return live.write(diagram, shown, measures, price, _depth(depth))
+
+
+FORMATS = {".svg": svg, ".html": html, ".tex": _tex, ".png": _png, ".pdf": _pdf, ".txt": text}
+
+
+def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, **page) -> str | bytes:
     """Draw a diagram; write it to a file whose suffix names the format.
 
-    Type:      a diagram -> the text that was written (SVG where there is no path)
+    Type:      a diagram -> what was written (SVG where there is no path)
     Parameters:
-        path: A file name that ends in ``.svg`` or ``.txt`` (the listing), or None.
+        path: A file name that ends in ``.svg``, ``.html`` (pan, zoom, live costs), ``.tex`` (TikZ,
+            compiles alone), ``.png`` or ``.pdf`` (by matplotlib, an extra), ``.txt`` (Unicode, for a
+            terminal), or None.
         depth: How many levels of blocks are opened.
-    Raises:    OutputError: Another suffix, or a file that cannot be written; a file that stood
-               there before is then untouched.
+        page: For HTML, ``measures`` and ``price``: the costs that the page shows.
+    Raises:    OutputError: Another suffix, a renderer that is not installed, or a file that cannot be
+               written; a file that stood there before is then untouched.
 
     >>> from ncd.build.generators import elementwise
     >>> print("<title>() -&gt; ()</title>" in draw(elementwise("relu")))
@@ -58,18 +98,18 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0) -> str:
         raise OutputError(f"cannot draw to {os.path.basename(name)!r}",
                           have=suffix or "no suffix", want=", ".join(FORMATS),
                           mend="name it diagram.svg")
-    text = FORMATS[suffix](diagram, depth)
-    _write(name, text)
-    return text
+    made = FORMATS[suffix](diagram, depth, **(page if suffix == ".html" else {}))
+    _write(name, made)
+    return made
 
 
-def _write(name: str, text: str) -> None:
+def _write(name: str, made: str | bytes) -> None:
     """Write beside the file, then put it in place at once."""
     beside = None
     try:
         handle, beside = tempfile.mkstemp(dir=os.path.dirname(name) or ".", suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(made.encode("utf-8") if isinstance(made, str) else made)
         os.chmod(beside, 0o644)
         os.replace(beside, name)
     except OSError as error:

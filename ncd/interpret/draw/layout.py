@@ -49,11 +49,13 @@ class Layout:
         plan: (operation, order of its inputs) to its plan.
         leads, tails: For each input and each output, extra room above it.
         framed: Whether it stands inside a mark: the types at its ends are shown outside.
+        apart: Whether a wire that becomes the axis of another array is drawn as another one.
     """
 
     def __init__(self, graph: Graph, plan: Callable[[object, Sequence[int]], Plan],
-                 leads: Sequence[float] = (), tails: Sequence[float] = (), framed: bool = False):
-        self.graph, self.plan, self.framed = graph, plan, framed
+                 leads: Sequence[float] = (), tails: Sequence[float] = (), framed: bool = False,
+                 apart: bool = False):
+        self.graph, self.plan, self.framed, self.apart = graph, plan, framed, apart
         self.scene, self.x = Scene(), 0.0
         self.dashes: dict[tuple[int, int], Strand] = {}
         self.uses = [0] * len(graph.types)
@@ -77,7 +79,7 @@ class Layout:
         chunks = [Chunk(tuple(WIRE * n for n in range(rows_of(array))), leads[i] if leads else 0.0, 0.0, i)
                   for i, array in enumerate(self.graph.inputs)]
         for wire, (array, y) in enumerate(zip(self.graph.inputs, settle(chunks, 0.0))):
-            strands = [Strand(0.0, y + WIRE * n, kind_of(array)) for n in range(rows_of(array))]
+            strands = [Strand(0.0, y + WIRE * n, kind_of(array), (array, n)) for n in range(rows_of(array))]
             self.live.append(Bundle(wire, array, strands))
         self.inputs = [bundle.ys for bundle in self.live]
         self.dashes = {(index - 1, index): Strand(0.0, ys[0] - DASH, "dash")
@@ -231,7 +233,8 @@ class Layout:
             heights = bundle.ys
             for index in found:
                 strands = bundle.strands if index == straight else [
-                    Strand(start, y, kind_of(bundle.array)) for y in heights]
+                    Strand(start, y, kind_of(bundle.array), (bundle.array, n))
+                    for n, y in enumerate(heights)]
                 for strand, y in zip(strands, rows[index]):
                     strand.to(end, y)
                 fresh[index] = Bundle(bundle.wire, bundle.array, strands)
@@ -295,7 +298,8 @@ class Layout:
             made = stand.draw(self.scene, strands, begin, begin + pad, begin + pad + width, finish, end)
             first = self.graph.first[item.node]
             for number, (array, found) in enumerate(zip(stand.op.cod, made)):
-                bundle = Bundle(first + number, array, [strand for strand, _ in found])
+                bundle = Bundle(first + number, array, [
+                    self._about(strand, array, row) for row, (strand, _) in enumerate(found)])
                 live.append(bundle)
                 changed = [row for row, (_, was) in enumerate(found)
                            if was is None or (array.axes and was != array.axes[row])]
@@ -305,6 +309,16 @@ class Layout:
         self._dashes_by(items, stands, sides, [edge[1] for edge in edges], begin + pad, end)
         self.live, self.x = live, end
         self._types(new, 10.0)
+
+    def _about(self, strand: Strand, array, row: int) -> Strand:
+        """The strand as the axis of another array: where each wire tells of itself, a new one."""
+        if strand.about is None or not self.apart:
+            strand.about = (array, row)
+            return strand
+        if strand.about == (array, row):
+            return strand
+        self.scene.elements.append(strand.done())
+        return Strand(strand.x, strand.y, strand.kind, (array, row))
 
     def _dashes_by(self, items, stands, sides, seams, middle: float, end: float) -> None:
         """Separators pass between operations, end where one takes both arrays, and begin after it."""

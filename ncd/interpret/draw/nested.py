@@ -22,22 +22,39 @@ SMALL_BODY = 6       # a repetition of so few operations shows them
 DEEPEST = 40         # levels of nesting that are drawn
 
 
-def scene_of(diagram: Diagram, depth: int = 0) -> Scene:
+def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False) -> Scene:
     """The scene of a diagram with so many levels of blocks opened."""
-    return _Opener().layout(diagram.graph, 0, depth, False).scene
+    return _Opener(apart).layout(diagram.graph, 0, depth, False).scene
+
+
+def levels(diagram: Diagram, most: int = 8) -> int:
+    """How many levels of blocks there are to open, up to a bound."""
+    deepest, waiting, seen = 0, [(diagram, 0)], {}
+    while waiting:
+        body, level = waiting.pop()
+        if seen.get(id(body), -1) >= level or level > most:
+            continue
+        seen[id(body)] = level
+        deepest = max(deepest, level)
+        for op in dict.fromkeys(body.graph.ops):
+            if isinstance(op, Block):
+                waiting.append((op.body, level + 1))
+            elif isinstance(op, Scan):      # a long repetition is drawn closed at first
+                waiting.append((op.body, level + (len(op.body.graph) > SMALL_BODY)))
+    return min(deepest, most)
 
 
 class _Opener:
     """Plans in which blocks and scans are open, remembered for the length of one picture."""
 
-    def __init__(self):
-        self.memo: dict = {}
+    def __init__(self, apart: bool = False):
+        self.memo, self.apart = {}, apart
 
     def layout(self, graph, level: int, depth: int, framed: bool, leads: Sequence[float] = (),
                tails: Sequence[float] = ()) -> Layout:
         def rule(op, order):
             return self.plan(op, order, level, depth)
-        return Layout(graph, rule, leads, tails, framed)
+        return Layout(graph, rule, leads, tails, framed, self.apart)
 
     def plan(self, op, order, level: int, depth: int) -> Plan:
         inner = op.op if isinstance(op, Broadcast) else op

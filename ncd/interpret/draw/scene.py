@@ -1,5 +1,7 @@
 """A scene: positioned things, before any file format. Wires are lists of points.
 
+Each element may say what it is about: a wire (array, row), a mark its operation.
+
 A wire goes from point to point from left to right: straight where the height stays, along a
 cubic with horizontal tangents where it changes. So its bounds are those of its points.
 """
@@ -24,6 +26,7 @@ class Wire:
 
     points: tuple[Point, ...]
     kind: str = "wire"
+    about: object = None
 
     @property
     def layer(self) -> int:
@@ -48,6 +51,7 @@ class Shape:
     radius: float = 0.0
     closed: bool = True
     layer: int = MARK
+    about: object = None
 
     def bounds(self) -> Bounds:
         xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
@@ -68,6 +72,7 @@ class Arc:
     reach: float
     width: float = 1.0
     layer: int = MARK
+    about: object = None
 
     def bounds(self) -> Bounds:
         return (min(self.x, self.x + self.reach), self.top, max(self.x, self.x + self.reach), self.bottom)
@@ -87,6 +92,7 @@ class Text:
     anchor: str = "start"
     fill: str = INK
     layer: int = TEXT
+    about: object = None
 
     @property
     def left(self) -> float:
@@ -118,11 +124,11 @@ def rectangle(left: float, top: float, right: float, bottom: float, **style) -> 
 class Strand:
     """A line under construction: it grows to the right and becomes one :class:`Wire`."""
 
-    __slots__ = ("kind", "points")
+    __slots__ = ("about", "kind", "points")
 
-    def __init__(self, x: float, y: float, kind: str = "wire"):
+    def __init__(self, x: float, y: float, kind: str = "wire", about: object = None):
         self.points: list[Point] = [(x, y)]
-        self.kind = kind
+        self.kind, self.about = kind, about
 
     @property
     def y(self) -> float:
@@ -155,7 +161,7 @@ class Strand:
             self.points.append((x, y))
 
     def done(self) -> Wire:
-        return Wire(tuple(self.points), self.kind)
+        return Wire(tuple(self.points), self.kind, self.about)
 
 
 @dataclass(frozen=True)
@@ -174,8 +180,10 @@ class Scene:
     columns: list[Column] = field(default_factory=list)
     width: float = 0.0
 
-    def add(self, elements: Iterable[Element]) -> None:
-        self.elements.extend(elements)
+    def add(self, elements: Iterable[Element], about: object = None) -> None:
+        """More elements; those that say nothing else are about the given thing."""
+        self.elements.extend(elements if about is None else (
+            item if item.about is not None else replace(item, about=about) for item in elements))
 
     def bounds(self) -> Bounds:
         boxes = [element.bounds() for element in self.elements]

@@ -196,10 +196,10 @@ class Stand:
             else:
                 self._mark(scene, unit, y, strands, begin, left, right, finish, made)
             if number == self.signed:
-                scene.elements.append(centred(self.sign, begin, y - 11, SIGN_SIZE))
+                scene.add([centred(self.sign, begin, y - 11, SIGN_SIZE)], self.op)
         if self.text:
             first = min(self.ys, default=self.first)
-            scene.elements.extend(head(self.text, (left + right) / 2, first - 7))
+            scene.add(head(self.text, (left + right) / 2, first - 7), self.op)
         for (i, j), (strand, _) in made.items():
             strand.to(end, self.out_rows[i][j])
         return [[made[i, j] for j in range(len(rows))] for i, rows in enumerate(self.out_rows)]
@@ -209,7 +209,7 @@ class Stand:
             strands[place].to(begin, y)
         main = strands[unit.ins[0]]
         if len(unit.ins) > 1:
-            scene.elements.append(dot(begin, y))
+            scene.add([dot(begin, y)], self.op)
             scene.elements.extend(strands[place].done() for place in unit.ins[1:])
         if not unit.outs:
             scene.elements.append(main.done())
@@ -221,7 +221,7 @@ class Stand:
         for place in unit.outs[1:]:
             made[place] = (Strand(finish, y, main.kind), None)
         if len(unit.outs) > 1:
-            scene.elements.append(dot(finish, y))
+            scene.add([dot(finish, y)], self.op)
 
     def _mark(self, scene, unit: Mark, y: float, strands, begin, left, right, finish, made) -> None:
         at = left + (right - left - unit.width) / 2 if not unit.stretch else left
@@ -229,7 +229,7 @@ class Stand:
             strands[place].to(begin, y + offset)
             strands[place].to(at + unit.enter)
             scene.elements.append(strands[place].done())
-        scene.elements.extend(unit.draw(at, y, unit.height))
+        scene.add(unit.draw(at, y, unit.height), self.op)
         for place, offset in zip(unit.outs, unit.out_offsets):
             array = self.op.cod[place[0]]
             strand = Strand(at + unit.leave, y + offset, "wire" if array.axes else "scalar")

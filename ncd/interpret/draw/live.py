@@ -1,0 +1,132 @@
+"""A diagram as one HTML page without a network: pictures of each depth, what each thing is, live costs.
+
+The pictures are the SVG of each level of blocks; wires and marks carry the number of what they
+are about. Costs are the formulas of the cost interpretation, evaluated in the page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from html import escape
+
+from ncd.core.category import Diagram
+from ncd.core.size import Size
+from ncd.interpret.draw.formula import javascript
+from ncd.interpret.draw.measure import MARGIN, SERIF, printable
+from ncd.interpret.draw.nested import levels, scene_of
+from ncd.interpret.draw.page import PAGE
+from ncd.interpret.draw.scene import REGION, Scene, Wire
+from ncd.interpret.draw.svg import element, number
+from ncd.ops.control import Block
+
+MOST_LEVELS = 6
+
+
+def write(diagram: Diagram, title: str, measures: Mapping[str, tuple[str, Size]] | None = None,
+          price: Callable | None = None, depth: int = 0) -> str:
+    """The page.
+
+    Parameters:
+        measures: {name: (unit, formula)} of the whole diagram; none are shown where it is not given.
+        price: An operation to the formula of its FLOPs, or None where it has none.
+        depth: The level of blocks that is open at first.
+    """
+    things = _Things(measures or {}, price)
+    top = min(levels(diagram), MOST_LEVELS)
+    pictures = [_picture(scene_of(diagram, level, apart=True), things) for level in range(top + 1)]
+    views = "".join(f'<section data-level="{level}"{"" if level == min(depth, top) else " hidden"}>{svg}'
+                    "</section>" for level, svg in enumerate(pictures))
+    symbols = sorted({name for size in things.sizes for name in size.symbols})
+    data = {"things": things.rows, "symbols": symbols, "level": min(depth, top), "levels": top,
+            "measures": [{"name": name, "unit": unit, "formula": str(size), "code": javascript(size)}
+                         for name, (unit, size) in (measures or {}).items()]}
+    text = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c").replace("&", "\\u0026")
+    shown = escape(printable(title, 10_000))
+    parts = {"TITLE": shown, "VIEWS": views, "DATA": text}
+    return re.sub("@(TITLE|VIEWS|DATA)@", lambda match: parts[match[1]], PAGE)
+
+
+class _Things:
+    """What may be pointed at: operations and axes, each distinct one once."""
+
+    def __init__(self, measures: Mapping[str, tuple[str, Size]], price: Callable | None):
+        self.price, self.rows, self.numbers = price, [], {}
+        self.sizes: list[Size] = [size for _, size in measures.values()]
+
+    def number(self, about) -> int:
+        if about not in self.numbers:
+            row = self._axis(*about) if isinstance(about, tuple) else self._operation(about)
+            self.numbers[about] = len(self.rows)
+            self.rows.append(row)
+        return self.numbers[about]
+
+    def group(self, about, inside: str) -> str:
+        """What is drawn of a thing, as one group that can be pointed at and reached by keys."""
+        thing = self.number(about)
+        row = self.rows[thing]
+        kind = f"{row['kind']} block" if row.get("block") else row["kind"]
+        label = escape(f"{row['name']}: {row.get('type') or row.get('array')}", quote=True)
+        return (f'<g class="{kind}" data-thing="{thing}" tabindex="0" role="img" aria-label="{label}">'
+                f"{inside}</g>")
+
+    def _axis(self, array, row: int) -> dict:
+        self.sizes.append(array.elements)
+        made = {"kind": "wire", "array": str(array), "dtype": array.dtype, "elements": str(array.elements),
+                "code": javascript(array.elements)}
+        if array.axes:
+            axis = array.axes[row]
+            self.sizes.append(axis.size)
+            made |= {"name": str(axis.label), "size": str(axis.size), "sizeCode": javascript(axis.size)}
+        else:
+            made |= {"name": "()", "size": "1", "sizeCode": "1"}
+        return made
+
+    def _operation(self, op) -> dict:
+        made = {"kind": "op", "block": isinstance(op, Block), "name": printable(op.name, 200),
+                "place": op.place or "",
+                "type": f"{', '.join(map(str, op.dom))} -> {', '.join(map(str, op.cod))}"}
+        lines = (inspect.getdoc(type(op)) or "").splitlines()
+        for key in ("Equation:", "Source:"):
+            found = next((line for line in lines if line.strip().startswith(key)), "")
+            if found:
+                made[key[:-1].lower()] = found.strip()[len(key):].strip()
+        flops = None if self.price is None else self.price(op)
+        if flops is not None:
+            self.sizes.append(flops)
+            made |= {"flops": str(flops), "code": javascript(flops)}
+        return made
+
+
+def _picture(scene: Scene, things: _Things) -> str:
+    left, top, right, bottom = scene.bounds()
+    box = (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(map(number, box))}" '
+             f'font-family="{SERIF}" fill="#111111">']
+    for about, items in _grouped(scene):
+        inside = "".join(map(_drawn, items))
+        lines.append(inside if about is None else things.group(about, inside))
+    lines.append("</svg>")
+    return "\n".join(lines)
+
+
+def _grouped(scene: Scene) -> list[tuple[object, list]]:
+    """The elements of each thing together, where it was drawn at once; the rest one by one."""
+    groups: list[tuple[object, list]] = []
+    for item in scene.elements:
+        about = None if item.layer == REGION else item.about
+        if about is not None and groups and groups[-1][0] == about:
+            groups[-1][1].append(item)
+        else:
+            groups.append((about, [item]))
+    return sorted(groups, key=lambda group: min(item.layer for item in group[1]))
+
+
+def _drawn(item) -> str:
+    text = element(item)
+    if isinstance(item, Wire) and item.about is not None:    # a wire is thin: what is pointed at is wider
+        text += element(replace(item, kind="wire")).replace('class="wire"', 'class="hit"')
+    return text

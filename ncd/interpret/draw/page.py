@@ -1,0 +1,198 @@
+"""The page that an HTML picture is put into: style and behaviour, nothing from outside."""
+
+PAGE = r"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>@TITLE@</title>
+<style>
+:root { --page: #ffffff; --ink: #111111; --panel: #f6f7f9; --line: #d5d9e0; --accent: #1346fe; }
+body { margin: 0; font: 14px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--page);
+  display: grid; grid-template-columns: 1fr 20rem; grid-template-rows: auto 1fr; height: 100vh; }
+header { grid-column: 1 / 3; display: flex; flex-wrap: wrap; gap: .8rem; align-items: center; padding: .5rem .9rem;
+  border-bottom: 1px solid var(--line); background: var(--panel); }
+header h1 { font-size: 15px; margin: 0; font-weight: 600; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; max-width: 45vw; }
+button, input { font: inherit; color: inherit; background: var(--page); border: 1px solid var(--line);
+  border-radius: 5px; padding: .15rem .5rem; }
+button[aria-pressed="true"] { border-color: var(--accent); color: var(--accent); }
+main { overflow: hidden; position: relative; touch-action: none; cursor: grab; background: #ffffff; }
+main svg { position: absolute; left: 0; top: 0; transform-origin: 0 0; overflow: visible; }
+.dark main { filter: invert(1) hue-rotate(180deg); }
+.dark { --page: #14161a; --ink: #eceff4; --panel: #1c1f25; --line: #3a404b; --accent: #8fb0ff; }
+.hit { stroke: transparent; stroke-width: 11; pointer-events: stroke; }
+g.wire, g.op { cursor: help; outline: none; }
+g.wire:hover path.wire, g.wire:focus path.wire, g.wire.found path.wire { stroke: #1346fe; stroke-width: 2.4; }
+g.op:hover, g.op:focus, g.op.found { filter: drop-shadow(0 0 2.5px #1346fe); }
+aside { border-left: 1px solid var(--line); overflow: auto; padding: .8rem .9rem; background: var(--panel); }
+aside h2 { font-size: 13px; margin: .9rem 0 .35rem; text-transform: uppercase; letter-spacing: .04em; }
+aside h2:first-child { margin-top: 0; }
+dl { display: grid; grid-template-columns: auto 1fr; gap: .1rem .7rem; margin: 0; }
+dt { color: #6a7280; } dd { margin: 0; overflow-wrap: anywhere; }
+label.size { display: grid; grid-template-columns: 3rem 1fr 5.5rem; gap: .4rem; align-items: center; }
+label.size input { min-width: 0; width: 100%; box-sizing: border-box; }
+aside { overflow-x: hidden; }
+g.block { cursor: zoom-in; }
+table { border-collapse: collapse; width: 100%; } td { padding: .12rem 0; vertical-align: top; }
+td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
+td small { display: block; color: #6a7280; overflow-wrap: anywhere; }
+@media print { header, aside { display: none; } body { display: block; }
+  main { overflow: visible; } main svg { position: static; transform: none !important; max-width: 100%; } }
+@media (max-width: 700px) { body { grid-template-columns: 1fr; grid-template-rows: auto 1fr 40vh; }
+  header { grid-column: 1; } aside { border-left: 0; border-top: 1px solid var(--line); } }
+</style></head>
+<body>
+<header><h1>@TITLE@</h1><span id="levels" role="group" aria-label="levels of blocks opened"></span>
+<input id="search" type="search" placeholder="search" aria-label="search operations and axes">
+<button id="fit">fit</button><button id="theme" aria-pressed="false">dark</button></header>
+<main id="view" tabindex="0" aria-label="the diagram: drag to move, wheel or + and - to zoom">@VIEWS@</main>
+<aside><h2>What it is</h2><div id="about" aria-live="polite">Point at a wire or an operation.</div>
+<h2>Sizes</h2><div id="sizes"></div><h2>Cost</h2><table id="cost"></table></aside>
+<script id="data" type="application/json">@DATA@</script>
+<script>
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const view = document.getElementById("view"), byId = name => document.getElementById(name);
+const s = Object.fromEntries(data.symbols.map(name => [name, 16]));
+const compiled = new Map();
+const value = code => {
+  if (!compiled.has(code)) compiled.set(code, new Function("s", "return " + code));
+  return compiled.get(code)(s);
+};
+const shown = x => Number.isInteger(x) ? x.toLocaleString("en") : Number(x.toPrecision(8)).toLocaleString("en");
+window.ncd = { sizes: s, value, measure: name => value(data.measures.find(m => m.name === name).code) };
+
+// -- pan and zoom ---------------------------------------------------------------------
+let scale = 1, x = 0, y = 0;
+const sections = [...view.querySelectorAll("section")];
+const svg = () => sections.find(part => !part.hidden).querySelector("svg");
+for (const part of sections) {
+  const one = part.querySelector("svg"), box = one.viewBox.baseVal;
+  one.setAttribute("width", box.width); one.setAttribute("height", box.height);
+}
+const place = () => { svg().style.transform = `translate(${x}px,${y}px) scale(${scale})`; };
+const fit = () => {
+  const box = svg().viewBox.baseVal, room = view.getBoundingClientRect();
+  scale = Math.min(room.width / box.width, room.height / box.height, 1.6);
+  x = (room.width - box.width * scale) / 2; y = (room.height - box.height * scale) / 2; place();
+};
+const zoom = (factor, cx, cy) => {
+  const to = Math.min(12, Math.max(0.02, scale * factor));
+  x = cx - (cx - x) * to / scale; y = cy - (cy - y) * to / scale; scale = to; place();
+};
+view.addEventListener("wheel", event => {
+  event.preventDefault();
+  const room = view.getBoundingClientRect();
+  zoom(Math.exp(-event.deltaY / 400), event.clientX - room.left, event.clientY - room.top);
+}, { passive: false });
+let held = null, moved = false;
+view.addEventListener("pointerdown", event => { held = [event.clientX - x, event.clientY - y]; moved = false; view.style.cursor = "grabbing"; });
+window.addEventListener("pointermove", event => { if (held) { moved = moved || Math.hypot(event.movementX, event.movementY) > 2; x = event.clientX - held[0]; y = event.clientY - held[1]; place(); } });
+window.addEventListener("pointerup", () => { held = null; view.style.cursor = ""; });
+view.addEventListener("keydown", event => {
+  const step = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
+  const room = view.getBoundingClientRect();
+  if (step) { x += step[0]; y += step[1]; place(); event.preventDefault(); }
+  else if (event.key === "+" || event.key === "=") zoom(1.2, room.width / 2, room.height / 2);
+  else if (event.key === "-") zoom(1 / 1.2, room.width / 2, room.height / 2);
+  else if (event.key === "0") fit();
+});
+byId("fit").onclick = fit; window.addEventListener("resize", fit);
+
+// -- levels of blocks -----------------------------------------------------------------
+const open = level => {
+  sections.forEach((part, n) => { part.hidden = n !== level; });
+  [...byId("levels").children].forEach((button, n) => button.setAttribute("aria-pressed", n === level));
+  fit(); search();
+};
+if (data.levels > 0) for (let n = 0; n <= data.levels; n++) {
+  const button = document.createElement("button");
+  button.textContent = n === 0 ? "closed" : n === data.levels ? "open" : String(n);
+  button.onclick = () => open(n);
+  byId("levels").append(button);
+}
+
+// -- what a thing is --------------------------------------------------------------------
+let pointed = null;
+const rows = thing => {
+  const made = [];
+  if (thing.kind === "wire") {
+    const n = value(thing.code);
+    made.push(["axis", thing.name], ["size", `${thing.size} = ${shown(value(thing.sizeCode))}`],
+      ["array", thing.array], ["dtype", thing.dtype], ["bytes", `4 · ${thing.elements} = ${shown(4 * n)}`]);
+  } else {
+    made.push(["operation", thing.name], ["type", thing.type]);
+    if (thing.place) made.push(["place", thing.place]);
+    if (thing.equation) made.push(["equation", thing.equation]);
+    if (thing.source) made.push(["source", thing.source]);
+    if (thing.code) {
+      const total = data.measures.find(m => m.name === "flops"), n = value(thing.code);
+      const all = total ? value(total.code) : 0;
+      made.push(["FLOP", `${thing.flops} = ${shown(n)}` + (all > 0 ? ` (${(100 * n / all).toFixed(1)} %)` : "")]);
+    }
+  }
+  return made;
+};
+const about = () => {
+  if (pointed === null) return;
+  const list = document.createElement("dl");
+  for (const [name, text] of rows(data.things[pointed])) {
+    const dt = document.createElement("dt"), dd = document.createElement("dd");
+    dt.textContent = name; dd.textContent = text; list.append(dt, dd);
+  }
+  byId("about").replaceChildren(list);
+};
+for (const kind of ["pointerover", "focusin"]) view.addEventListener(kind, event => {
+  const group = event.target.closest("[data-thing]");
+  if (group) { pointed = Number(group.dataset.thing); about(); }
+});
+
+// A closed block opens, with all those of its level.
+view.addEventListener("click", event => {
+  const group = event.target.closest("g.block"), level = sections.findIndex(part => !part.hidden);
+  if (group && !moved && level < data.levels) open(level + 1);
+});
+view.addEventListener("keydown", event => {
+  const level = sections.findIndex(part => !part.hidden);
+  if (event.key === "Enter" && event.target.closest("g.block") && level < data.levels) open(level + 1);
+  if (event.key === "Escape" && level > 0) open(level - 1);
+});
+
+// -- search ------------------------------------------------------------------------------
+const search = () => {
+  const wanted = byId("search").value.trim().toLowerCase();
+  for (const group of svg().querySelectorAll("[data-thing]"))
+    group.classList.toggle("found", wanted !== "" && group.getAttribute("aria-label").toLowerCase().includes(wanted));
+};
+byId("search").oninput = search;
+
+// -- sizes and costs -----------------------------------------------------------------------
+const update = () => {
+  byId("cost").replaceChildren(...data.measures.map(m => {
+    const row = document.createElement("tr"), left = document.createElement("td"), right = document.createElement("td");
+    const formula = document.createElement("small");
+    left.textContent = m.name.replaceAll("_", " "); formula.textContent = m.formula; left.append(formula);
+    right.textContent = `${shown(value(m.code))} ${m.unit}`; right.dataset.measure = m.name;
+    row.append(left, right);
+    return row;
+  }));
+  about();
+};
+for (const name of data.symbols) {
+  const label = document.createElement("label"), range = document.createElement("input"), box = document.createElement("input");
+  label.className = "size"; range.type = "range"; range.min = 0; range.max = 16; range.step = 0.25; range.value = 4;
+  box.type = "number"; box.min = 1; box.value = 16; box.setAttribute("aria-label", "size " + name); box.dataset.size = name;
+  range.setAttribute("aria-label", "slider of " + name); range.dataset.slider = name;
+  const set = n => { if (Number.isInteger(n) && n > 0) { s[name] = n; update(); } };
+  range.oninput = () => { box.value = Math.round(2 ** range.value); set(Number(box.value)); };
+  box.oninput = () => { set(Number(box.value)); range.value = Math.log2(Number(box.value) || 1); };
+  label.append(name, range, box); byId("sizes").append(label);
+}
+if (!data.symbols.length) byId("sizes").textContent = "Every size is a number.";
+byId("theme").onclick = () => {
+  const dark = document.body.classList.toggle("dark");
+  byId("theme").setAttribute("aria-pressed", dark);
+};
+open(data.level); update();
+</script></body></html>
+"""

@@ -1,0 +1,161 @@
+"""A scene as TikZ: a LaTeX document that compiles alone, every text escaped.
+
+One pixel of the picture is 0.75 bp; y grows downwards as in the scene. Characters beyond ASCII are
+written as mathematics; one that has no name there is written as its code point in a box.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, SANS, Runs
+from ncd.interpret.draw.measure import FAINT, INK, MARGIN, printable
+from ncd.interpret.draw.scene import Arc, Element, Scene, Shape, Text, Wire
+from ncd.interpret.draw.svg import layered, number
+
+UNIT = 0.75                             # big points for one pixel
+
+_ASCII = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
+          "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}",
+          ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}"}
+_MATH = {"−": "-", "×": r"\times", "÷": r"\div", "·": r"\cdot", "±": r"\pm", "∂": r"\partial", "∇": r"\nabla",
+         "Σ": r"\Sigma", "Π": r"\Pi", "∀": r"\forall", "∃": r"\exists", "∞": r"\infty", "√": r"\surd",
+         "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil", "≤": r"\leq", "≥": r"\geq",
+         "≠": r"\neq", "→": r"\to", "←": r"\leftarrow", "⟨": r"\langle", "⟩": r"\rangle", "★": r"\star",
+         "⋆": r"\star", "∧": r"\wedge", "∨": r"\vee", "¬": r"\neg", "ℝ": r"\mathbf{R}", "𝔼": r"\mathbf{E}",
+         "𝒩": r"\mathcal{N}", "𝒰": r"\mathcal{U}", "′": r"'", "…": r"\ldots", "ᵀ": r"^{\mathsf{T}}",
+         "²": "^2", "³": "^3", "⊗": r"\otimes", "⊕": r"\oplus", "∪": r"\cup", "∘": r"\circ"}
+_GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta",
+          "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi",
+          "ρ": "rho", "σ": "sigma", "τ": "tau", "υ": "upsilon", "φ": "varphi", "χ": "chi", "ψ": "psi",
+          "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Φ": "Phi",
+          "Ψ": "Psi", "Ω": "Omega"}
+_MATH |= {letter: rf"\{name}" for letter, name in _GREEK.items()}
+_MATH["↯"] = r"\rightsquigarrow"
+_SPACES = {"\u2009": r"\,", "\u00a0": "~", "\u202f": r"\,"}
+
+
+def escaped(text: str) -> str:
+    """A text as LaTeX that prints it.
+
+    >>> print(escaped("a_b × 50%"))
+    a\\_b \\ensuremath{\\times} 50\\%
+    """
+    made = []
+    for character in printable(text, 10_000):
+        if character in _ASCII:
+            made.append(_ASCII[character])
+        elif character.isascii():
+            made.append(character)
+        elif character in _SPACES:
+            made.append(_SPACES[character])
+        elif character in _MATH:
+            made.append(rf"\ensuremath{{{_MATH[character]}}}")
+        else:
+            made.append(_letter(character))
+    return "".join(made)
+
+
+def _letter(character: str) -> str:
+    """An accented Latin letter as its letter; anything else by its number."""
+    plain = unicodedata.normalize("NFKD", character)[0]
+    return plain if plain.isascii() and plain.isalnum() else rf"\unknown{{{ord(character):04X}}}"
+
+
+def _runs(runs: Runs) -> str:
+    made = []
+    for run in runs:
+        text = escaped(run.text)
+        command = {ITALIC: "textit", BOLD: "textbf", SANS: "textsf"}.get(run.style)
+        text = rf"\{command}{{{text}}}" if command else text
+        if run.level:
+            text = rf"\{'textsuperscript' if run.level > 0 else 'textsubscript'}{{{text}}}"
+        made.append(text)
+    return "".join(made)
+
+
+def _point(x: float, y: float) -> str:
+    return f"({number(x)},{number(y)})"
+
+
+class _Writer:
+    """The lines of a picture, and the colours that it uses."""
+
+    def __init__(self):
+        self.colours: dict[str, str] = {}
+
+    def colour(self, value: str) -> str:
+        return self.colours.setdefault(value.upper(), f"c{len(self.colours)}")
+
+    def wire(self, wire: Wire) -> str:
+        style = {"wire": "wire", "scalar": "scalar", "dash": "separator"}[wire.kind]
+        (x, y), *rest = wire.points
+        pieces = [_point(x, y)]
+        for to_x, to_y in rest:
+            half = (to_x - x) / 2
+            if to_y == y or wire.kind == "dash":
+                pieces.append(f"-- {_point(to_x, to_y)}")
+            else:
+                pieces.append(f".. controls {_point(x + half, y)} and {_point(to_x - half, to_y)} .. "
+                              f"{_point(to_x, to_y)}")
+            x, y = to_x, to_y
+        return rf"\draw[{style}] {' '.join(pieces)};"
+
+    def shape(self, shape: Shape) -> str:
+        options = [] if shape.fill == "none" else [f"fill={self.colour(shape.fill)}"]
+        if shape.stroke != "none":
+            options.append(f"draw={self.colour(shape.stroke)}, line width={number(shape.width * UNIT)}bp")
+        if shape.radius:
+            (x, y), = shape.points
+            path = f"{_point(x, y)} circle[radius={number(shape.radius * UNIT)}bp]"
+        else:
+            path = " -- ".join(_point(*point) for point in shape.points) + " -- cycle" * shape.closed
+        return rf"\path[{', '.join(options)}] {path};"
+
+    def arc(self, arc: Arc) -> str:
+        half = (arc.bottom - arc.top) / 2 * UNIT
+        # y points down: from the top the arc runs through the side that it bulges to.
+        turn = "start angle=90, end angle=-90" if arc.reach > 0 else "start angle=90, end angle=270"
+        return (rf"\draw[wire, line width={number(arc.width * UNIT)}bp] {_point(arc.x, arc.top)} "
+                f"arc[{turn}, x radius={number(abs(arc.reach) * UNIT)}bp, y radius={number(half)}bp];")
+
+    def text(self, text: Text) -> str:
+        anchor = {"start": "base west", "middle": "base", "end": "base east"}[text.anchor]
+        fill = "" if text.fill == INK else f", text={self.colour(text.fill)}"
+        size = text.size * UNIT
+        return (rf"\node[label, anchor={anchor}, font=\fontsize{{{number(size)}}}{{{number(size)}}}"
+                rf"\selectfont{fill}] at {_point(text.x, text.y)} {{{_runs(text.runs)}}};")
+
+    def element(self, item: Element) -> str:
+        writers = {Wire: self.wire, Shape: self.shape, Arc: self.arc, Text: self.text}
+        return writers[type(item)](item)
+
+
+def write(scene: Scene, title: str) -> str:
+    """The whole document: a page of the size of the picture."""
+    writer = _Writer()
+    ink, faint = writer.colour(INK), writer.colour(FAINT)
+    body = [writer.element(item) for item in layered(scene.elements)]
+    left, top, right, bottom = scene.bounds()
+    # Texts may be a little wider or taller in TeX than estimated: the page has room for that.
+    width, height = (right - left + 3 * MARGIN) * UNIT, (bottom - top + 4 * MARGIN) * UNIT
+    border = number(MARGIN * UNIT)
+    comment = printable(title, 10_000).replace("%", " ")
+    lines = [
+        f"% {comment}", r"\RequirePackage{fix-cm}",
+        rf"\IfFileExists{{standalone.cls}}{{\documentclass[border={border}bp]{{standalone}}}}"
+        rf"{{\documentclass{{article}}\usepackage[paperwidth={number(width)}bp, "
+        rf"paperheight={number(height)}bp, margin={border}bp, noheadfoot]{{geometry}}\pagestyle{{empty}}"
+        r"\setlength{\parindent}{0pt}}",
+        r"\usepackage{amssymb}", r"\usepackage{tikz}",
+        r"\newcommand{\unknown}[1]{\fbox{\tiny #1}}",
+        *(rf"\definecolor{{{name}}}{{HTML}}{{{value.lstrip('#')}}}"
+          for value, name in writer.colours.items()),
+        r"\begin{document}",
+        rf"\begin{{tikzpicture}}[x={number(UNIT)}bp, y=-{number(UNIT)}bp, line join=round,",
+        f"  wire/.style={{draw={ink}, line width={number(UNIT)}bp}},",
+        f"  scalar/.style={{draw={faint}, line width={number(UNIT)}bp, dash pattern=on 1.1bp off 2.2bp}},",
+        f"  separator/.style={{draw={ink}, line width={number(UNIT)}bp, dash pattern=on 4.5bp off 3.7bp}},",
+        f"  label/.style={{inner sep=0, outer sep=0, text={ink}}}]",
+        *body, r"\end{tikzpicture}", r"\end{document}", ""]
+    return "\n".join(lines)

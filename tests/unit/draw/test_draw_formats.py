@@ -1,0 +1,226 @@
+"""The other formats: TikZ, PNG, PDF, Unicode text and the page, each from the same scene."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ncd
+from ncd.build import generators as g
+from ncd.core.size import Size
+from ncd.errors import OutputError
+from ncd.interpret.draw import FORMATS, draw, scene_of, text
+from ncd.interpret.draw.formula import javascript
+from ncd.interpret.draw.tex import escaped
+from tests.strategies import diagrams, examples
+from tests.unit.draw.pictures import PICTURES, attention, relu
+
+HOSTILE = ["<script>alert(1)</script>", "a&b%c#d_e^f~g\\h{i}j$k", 'say "hi" & \'bye\'',
+           "@DATA@ @VIEWS@", "]]>", "x" * 300, "\u202eevil", "é🙂漢字", ""]
+
+
+def opaque(title: str):
+    return (g.opaque(title, "x -> x") >> relu.on("x")).block(title)
+
+
+# -- text ------------------------------------------------------------------------------
+@pytest.mark.parametrize("width", [30, 80])
+@pytest.mark.parametrize("name", [*PICTURES, *ncd.zoo.ZOO])
+def test_text_is_no_wider_than_asked(name, width):
+    diagram, *depth = PICTURES[name] if name in PICTURES else (ncd.zoo.ZOO[name](), 1)
+    lines = text(diagram, *depth, width=width).splitlines()
+    assert lines and max(map(len, lines)) <= width
+
+
+def test_text_shows_what_is_there():
+    made = text(attention, width=200)
+    assert "◁" in made and "×k−1/2" in made and made.count("╯") >= 2
+    for label in "ykx":
+        assert re.search(rf"^{label}\b", made, re.M)
+
+
+@examples(30)
+@given(diagrams())
+def test_any_diagram_has_a_text(diagram):
+    assert max(map(len, text(diagram, width=60).splitlines()), default=0) <= 60
+
+
+# -- TikZ ------------------------------------------------------------------------------
+def test_texts_are_escaped_for_latex():
+    assert escaped("50% of {x}_y & $z$ #1 \\ ~^") == (
+        r"50\% of \{x\}\_y \& \$z\$ \#1 \textbackslash{} \textasciitilde{}\textasciicircum{}")
+    assert escaped("é漢") == r"e\unknown{6F22}"
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
+@pytest.mark.parametrize("name", ["attention", *range(len(HOSTILE)), "backward"])
+def test_it_compiles_alone(name, tmp_path):
+    diagram = attention if name == "attention" else opaque(HOSTILE[name]) if isinstance(name, int) else \
+        ncd.zoo.multi_head_attention().reverse().composite
+    draw(diagram, tmp_path / "a.tex", depth=1)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "a.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-1500:]
+    assert "1 page" in done.stdout
+
+
+# -- PNG and PDF -----------------------------------------------------------------------
+@pytest.mark.parametrize("suffix, begins", [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
+def test_rendered_formats(suffix, begins, tmp_path):
+    pytest.importorskip("matplotlib", reason="the renderer is not installed")
+    made = draw(attention, tmp_path / f"a{suffix}")
+    assert made.startswith(begins) and (tmp_path / f"a{suffix}").read_bytes() == made
+    assert FORMATS[suffix](attention) == made
+    assert FORMATS[suffix](opaque("é🙂漢字 $x$"), 1).startswith(begins)
+
+
+def test_a_missing_renderer_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    (tmp_path / "a.png").write_bytes(b"old")
+    with pytest.raises(OutputError, match=r"ncd\[picture\]"):
+        draw(attention, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes() == b"old"
+
+
+# -- the page --------------------------------------------------------------------------
+class Page(HTMLParser):
+    """What a page asks for from outside, and its data."""
+
+    def __init__(self, source: str):
+        super().__init__()
+        self.links, self.scripts, self.data, self._in = [], 0, "", ""
+        self.feed(source)
+        self.data = json.loads(self.data)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.links += [value for name, value in attributes if name in ("src", "href", "xlink:href")]
+        self.scripts += tag == "script"
+        self._in = given.get("id", "") if tag == "script" else ""
+
+    def handle_data(self, text):
+        if self._in == "data":
+            self.data += text
+
+    def handle_endtag(self, tag):
+        self._in = ""
+
+
+def page(diagram, tmp_path) -> str:
+    return diagram.draw(tmp_path / "page.html")
+
+
+def test_the_page_stands_alone(tmp_path):
+    made = Page(page(ncd.zoo.pre_norm_block(), tmp_path))
+    assert made.links == [] and made.scripts == 2
+    assert made.data["levels"] == 3 and made.data["symbols"] == ["f", "h", "k", "m", "x"]
+    assert {row["name"] for row in made.data["measures"]} == set(ncd.interpret.cost.MEASURES)
+    attention_ = next(row for row in made.data["things"] if row["name"] == "softmax[x]")
+    assert attention_["equation"].startswith("y_i = exp") and attention_["flops"]
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+def test_hostile_texts_stay_texts(title, tmp_path):
+    source = page(opaque(title), tmp_path)
+    made = Page(source)
+    assert made.scripts == 2 and made.links == [] and "<script>alert" not in source
+    assert made.data["things"] and "@DATA@" not in source.replace(title, "")
+
+
+def test_a_page_without_a_cost(tmp_path):
+    made = Page(page(opaque("mystery"), tmp_path))
+    assert made.data["measures"] == []
+
+
+class Math:
+    floor, max, min, pow = math.floor, max, min, pow
+
+
+@examples(60)
+@given(st.dictionaries(st.sampled_from("xkn"), st.integers(1, 300), min_size=3, max_size=3))
+def test_formulas_in_the_page_are_those_of_python(sizes):
+    texts = ["0", "x", "-x", "2*x*k - 3*n + 1", "x//2", "-x//2 + k", "(x + 2*k - 3)//n", "max(x, 2*k, n - 1)",
+             "min(x, k)*n**2", "x/3 - k/7", "(x*k)**(1/2)", "((x - 1)//2 + 1)**3", "x*(k + n)//5"]
+    for item in texts:
+        size = Size(item)
+        found = eval(javascript(size), {"Math": Math, "s": sizes})
+        assert found == pytest.approx(size.evaluate(sizes), rel=1e-12), item
+
+
+def chromium() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if chromium() is None:
+        pytest.skip("there is no Chromium")
+    with sync.sync_playwright() as play:
+        running = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["pre_norm_block", "gru", "convolution"])
+def test_in_a_browser(browser, name, tmp_path):
+    model = ncd.zoo.ZOO[name]()
+    page(model, tmp_path)
+    tab, errors, requests = browser.new_page(viewport={"width": 1400, "height": 800}), [], []
+    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto((tmp_path / "page.html").as_uri())
+
+    # Sizes: the numbers are Python's.
+    sizes = {symbol: 3 + 4 * n for n, symbol in enumerate(sorted(model.cost().exact["flops"].symbols))}
+    for symbol in tab.evaluate("Object.keys(ncd.sizes)"):
+        tab.locator(f'[data-size="{symbol}"]').fill(str(sizes.setdefault(symbol, 5)))
+    for measure, wanted in model.cost().evaluate(**sizes).items():
+        assert tab.evaluate(f"ncd.measure('{measure}')") == pytest.approx(wanted, rel=1e-12)
+    assert tab.locator('[data-measure="flops"]').inner_text().replace(",", "").startswith(
+        str(model.cost().evaluate(**sizes)["flops"]).split(".")[0])
+    slider = tab.locator("[data-slider]").first
+    slider.evaluate("e => { e.value = 10; e.dispatchEvent(new Event('input')); }")
+    assert tab.evaluate("ncd.sizes[document.querySelector('[data-slider]').dataset.slider]") == 1024
+
+    # Blocks open and close; things say what they are; search finds them.
+    if tab.locator("section:not([hidden]) g.block").count():
+        level = "document.querySelector('section:not([hidden])').dataset.level"
+        before = tab.evaluate(level)
+        tab.locator("section:not([hidden]) g.block").first.click()
+        assert int(tab.evaluate(level)) == int(before) + 1
+        tab.locator("#levels button").first.click()
+        assert tab.evaluate(level) == "0"
+    tab.locator("section:not([hidden]) g.op").first.focus()
+    assert "type" in tab.locator("#about").inner_text()
+    tab.locator("section:not([hidden]) g.wire").first.focus()
+    assert "bytes" in tab.locator("#about").inner_text()
+    tab.locator("#search").fill(" -> ")
+    assert tab.locator("g.found").count() > 0
+
+    # It moves and zooms.
+    svg = "getComputedStyle(document.querySelector('section:not([hidden]) svg')).transform"
+    at = tab.evaluate(svg)
+    tab.locator("#view").focus()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("+")
+    assert tab.evaluate(svg) != at
+    assert errors == [] and requests == [(tmp_path / "page.html").as_uri()]
+    tab.close()
+
+
+def test_scenes_say_what_they_are_about():
+    scene = scene_of(attention, apart=True)
+    about = {type(item.about).__name__ for item in scene.elements if item.about is not None}
+    assert {"tuple", "Einsum", "Map"} <= about
