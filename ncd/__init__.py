@@ -38,7 +38,7 @@ _LAZY = {
     "nn": ("ncd.nn", None), "zoo": ("ncd.zoo", None), "softmax": ("ncd.nn", "softmax"),
     "load": ("ncd.read.resolve", "load"), "from_json": ("ncd.read.resolve", "from_json"),
     "jax": ("ncd.interpret.jax", "JAX"), "reference": ("ncd.interpret.reference", "REFERENCE"),
-    "cost": ("ncd.interpret.cost", "COST"),
+    "cost": ("ncd.interpret.cost", "COST"), "equation": ("ncd.interpret.draw", "equation"),
     "custom_derivative": ("ncd.interpret.derivative", "custom_derivative")}
 
 __all__ = ["Array", "Axis", "AxisError", "Diagram", "Interpretation", "NcdError", "Operation", "Ty",

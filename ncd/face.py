@@ -44,7 +44,7 @@ def cost(diagram: Diagram, convention=None, interpretation=None):
     return measure(diagram, convention, interpretation or COST)
 
 
-def draw(diagram: Diagram, path=None, depth: int = 0):
+def draw(diagram: Diagram, path=None, depth: int = 0, theme: str = "light"):
     """The picture: the SVG text, or a file by its suffix, see :func:`ncd.interpret.draw.draw`."""
     import os
 
@@ -53,7 +53,7 @@ def draw(diagram: Diagram, path=None, depth: int = 0):
     if path is not None and os.fspath(path).lower().endswith(".html"):
         from ncd.interpret.cost import page_costs
         page = page_costs(diagram)
-    return draw(diagram, path, depth=depth, **page)
+    return draw(diagram, path, depth, theme, **page)
 
 
 def listing(diagram: Diagram) -> str:

@@ -12,25 +12,33 @@ import os
 import tempfile
 
 from ncd.errors import NcdError, OutputError
-from ncd.interpret.draw.nested import scene_of
+from ncd.interpret.draw.equation import Equation, equation
+from ncd.interpret.draw.measure import THEMES
+from ncd.interpret.draw.nested import levels, scene_of
+from ncd.interpret.draw.scene import Scene
 from ncd.interpret.draw.svg import write
 
-__all__ = ["FORMATS", "draw", "scene_of", "svg", "text"]
+__all__ = ["FORMATS", "Equation", "draw", "equation", "scene_of", "svg", "text"]
 
 
-def svg(diagram, depth: int = 0) -> str:
-    """A diagram as the text of an SVG picture, in the style of Neural Circuit Diagrams.
+def svg(diagram, depth: int = 0, theme: str = "light") -> str:
+    """A diagram or an equation as the text of an SVG picture, in the style of Neural Circuit Diagrams.
 
     Parameters:
         depth: How many levels of blocks are opened.
+        theme: ``"light"`` or ``"dark"``.
     """
-    diagram = _diagram(diagram)
-    return write(scene_of(diagram, _depth(depth)), str(diagram))
+    if theme not in THEMES:
+        raise NcdError(f"no theme {theme!r}", want=", ".join(THEMES))
+    return write(*_scene(diagram, depth), THEMES[theme])
 
 
-def _scene(diagram, depth: int):
+def _scene(diagram, depth: int, apart: bool = False) -> tuple[Scene, str]:
+    """The scene of what is drawn, and what readers are told that it is."""
+    if isinstance(diagram, Equation):
+        return diagram.scene(_depth(depth), apart), str(diagram)
     diagram = _diagram(diagram)
-    return scene_of(diagram, _depth(depth)), str(diagram)
+    return scene_of(diagram, _depth(depth), apart), str(diagram)
 
 
 def _tex(diagram, depth: int = 0) -> str:
@@ -65,16 +73,18 @@ def html(diagram, depth: int = 0, measures=None, price=None) -> str:
     """A diagram as one HTML page, see :mod:`ncd.interpret.draw.live`."""
     from ncd.interpret.draw import live
     title = getattr(diagram, "title", None)
-    diagram = _diagram(diagram)
-    shown = f"{title}: {diagram}" if isinstance(title, str) else str(diagram)
-    return live.write(diagram, shown, measures, price, _depth(depth))
+    shown = diagram if isinstance(diagram, Equation) else _diagram(diagram)
+    most = shown.levels if isinstance(shown, Equation) else levels(shown)
+    name = f"{title}: {shown}" if isinstance(title, str) else str(shown)
+    return live.write(lambda level: _scene(shown, level, True)[0], most, name, measures, price, _depth(depth))
 
 
 FORMATS = {".svg": svg, ".html": html, ".tex": _tex, ".png": _png, ".pdf": _pdf, ".txt": text}
 
 
-def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, **page) -> str | bytes:
-    """Draw a diagram; write it to a file whose suffix names the format.
+def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: str = "light",
+         **page) -> str | bytes:
+    """Draw a diagram or an equation; write it to a file whose suffix names the format.
 
     Type:      a diagram -> what was written (SVG where there is no path)
     Parameters:
@@ -82,6 +92,7 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, **page)
             compiles alone), ``.png`` or ``.pdf`` (by matplotlib, an extra), ``.txt`` (Unicode, for a
             terminal), or None.
         depth: How many levels of blocks are opened.
+        theme: ``"light"`` or ``"dark"``, for SVG.
         page: For HTML, ``measures`` and ``price``: the costs that the page shows.
     Raises:    OutputError: Another suffix, a renderer that is not installed, or a file that cannot be
                written; a file that stood there before is then untouched.
@@ -91,14 +102,15 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, **page)
     True
     """
     if path is None:
-        return svg(diagram, depth)
+        return svg(diagram, depth, theme)
     name = os.fspath(path)
     suffix = os.path.splitext(name)[1].lower()
     if suffix not in FORMATS:
         raise OutputError(f"cannot draw to {os.path.basename(name)!r}",
                           have=suffix or "no suffix", want=", ".join(FORMATS),
                           mend="name it diagram.svg")
-    made = FORMATS[suffix](diagram, depth, **(page if suffix == ".html" else {}))
+    options = page if suffix == ".html" else {"theme": theme} if suffix == ".svg" else {}
+    made = FORMATS[suffix](diagram, depth, **options)
     _write(name, made)
     return made
 

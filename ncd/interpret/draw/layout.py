@@ -98,7 +98,9 @@ class Layout:
         tops = settle(chunks, 0.0)
         rows = [[top + offset for offset in chunk.offsets] for top, chunk in zip(tops, chunks)]
         self._gap(items, rows, [top - DASH for top in tops])
-        self._types(() if self.framed else [(b, range(len(b.strands))) for b in self.live], 12.0)
+        bare = not len(self.graph) and self.graph.outputs == tuple(range(len(self.graph.inputs)))
+        shown = [] if self.framed or bare else [(b, range(len(b.strands))) for b in self.live]
+        self._types(shown, 40.0 if bare and not self.framed else 12.0)
         self.outputs = [bundle.ys for bundle in self.live]
         for bundle in self.live:
             self.scene.elements.extend(strand.done() for strand in bundle.strands)

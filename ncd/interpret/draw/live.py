@@ -13,11 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import escape
 
-from ncd.core.category import Diagram
 from ncd.core.size import Size
 from ncd.interpret.draw.formula import javascript
 from ncd.interpret.draw.measure import MARGIN, SERIF, printable
-from ncd.interpret.draw.nested import levels, scene_of
 from ncd.interpret.draw.page import PAGE
 from ncd.interpret.draw.scene import REGION, Scene, Wire
 from ncd.interpret.draw.svg import element, number
@@ -26,18 +24,20 @@ from ncd.ops.control import Block
 MOST_LEVELS = 6
 
 
-def write(diagram: Diagram, title: str, measures: Mapping[str, tuple[str, Size]] | None = None,
-          price: Callable | None = None, depth: int = 0) -> str:
+def write(drawn: Callable[[int], Scene], levels: int, title: str,
+          measures: Mapping[str, tuple[str, Size]] | None = None, price: Callable | None = None,
+          depth: int = 0) -> str:
     """The page.
 
     Parameters:
+        drawn: A level of blocks to the scene in which it is open; levels: the last of them.
         measures: {name: (unit, formula)} of the whole diagram; none are shown where it is not given.
         price: An operation to the formula of its FLOPs, or None where it has none.
         depth: The level of blocks that is open at first.
     """
     things = _Things(measures or {}, price)
-    top = min(levels(diagram), MOST_LEVELS)
-    pictures = [_picture(scene_of(diagram, level, apart=True), things) for level in range(top + 1)]
+    top = min(levels, MOST_LEVELS)
+    pictures = [_picture(drawn(level), things) for level in range(top + 1)]
     views = "".join(f'<section data-level="{level}"{"" if level == min(depth, top) else " hidden"}>{svg}'
                     "</section>" for level, svg in enumerate(pictures))
     symbols = sorted({name for size in things.sizes for name in size.symbols})

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from ncd.interpret.draw.mathtext import BOLD, ITALIC, Runs
 from ncd.interpret.draw.mathtext import SANS as SANS_STYLE
-from ncd.interpret.draw.measure import FAINT, INK, MARGIN, SANS, SERIF, SMALL, printable
+from ncd.interpret.draw.measure import FAINT, INK, LIGHT, MARGIN, PLAIN, SANS, SERIF, SMALL, printable
 from ncd.interpret.draw.scene import Arc, Element, Scene, Shape, Text, Wire
 
-_WIRE_STYLE = {
-    "wire": f'stroke="{INK}"',
-    "scalar": f'stroke="{FAINT}" stroke-dasharray="1.5 3"',
-    "dash": f'stroke="{INK}" stroke-dasharray="6 5"'}
+_WIRE_STYLE = {"wire": (INK, ""), "scalar": (FAINT, ' stroke-dasharray="1.5 3"'),
+               "dash": (INK, ' stroke-dasharray="6 5"')}
+Palette = Mapping[str, str]
 
 
 def number(value: float) -> str:
@@ -47,27 +46,29 @@ def wire_path(wire: Wire) -> str:
     return "".join(pieces)
 
 
-def _wire(wire: Wire) -> str:
-    return f'<path class="{wire.kind}" d="{wire_path(wire)}" fill="none" {_WIRE_STYLE[wire.kind]}/>'
+def _wire(wire: Wire, palette: Palette) -> str:
+    colour, dashes = _WIRE_STYLE[wire.kind]
+    return (f'<path class="{wire.kind}" d="{wire_path(wire)}" fill="none" '
+            f'stroke="{palette.get(colour, colour)}"{dashes}/>')
 
 
-def _shape(shape: Shape) -> str:
-    stroke = "" if shape.stroke == "none" else (
-        f' stroke="{shape.stroke}" stroke-width="{number(shape.width)}"')
+def _shape(shape: Shape, palette: Palette) -> str:
+    fill, edge = palette.get(shape.fill, shape.fill), palette.get(shape.stroke, shape.stroke)
+    stroke = "" if shape.stroke == "none" else f' stroke="{edge}" stroke-width="{number(shape.width)}"'
     if shape.radius:
         (x, y), = shape.points
         return (f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(shape.radius)}" '
-                f'fill="{shape.fill}"{stroke}/>')
+                f'fill="{fill}"{stroke}/>')
     points = "L".join(f"{number(x)} {number(y)}" for x, y in shape.points)
-    return f'<path d="M{points}{"Z" if shape.closed else ""}" fill="{shape.fill}"{stroke}/>'
+    return f'<path d="M{points}{"Z" if shape.closed else ""}" fill="{fill}"{stroke}/>'
 
 
-def _arc(arc: Arc) -> str:
+def _arc(arc: Arc, palette: Palette) -> str:
     radius = (arc.bottom - arc.top) / 2
     sweep = 1 if arc.reach > 0 else 0
     return (f'<path d="M{number(arc.x)} {number(arc.top)}'
             f'A{number(abs(arc.reach))} {number(radius)} 0 0 {sweep} '
-            f'{number(arc.x)} {number(arc.bottom)}" fill="none" stroke="{INK}" '
+            f'{number(arc.x)} {number(arc.bottom)}" fill="none" stroke="{palette.get(INK, INK)}" '
             f'stroke-width="{number(arc.width)}"/>')
 
 
@@ -93,18 +94,19 @@ def spans(runs: Runs, size: float) -> str:
     return "".join(made)
 
 
-def _text(text: Text) -> str:
+def _text(text: Text, palette: Palette) -> str:
     anchor = "" if text.anchor == "start" else f' text-anchor="{text.anchor}"'
-    fill = "" if text.fill == INK else f' fill="{text.fill}"'
-    return (f'<text x="{number(text.x)}" y="{number(text.y)}" font-size="{number(text.size)}"{anchor}{fill}>'
+    fill = "" if text.fill == INK else f' fill="{palette.get(text.fill, text.fill)}"'
+    return (f'<text x="{number(text.x)}" y="{number(text.y)}" '
+            f'font-size="{number(text.size)}"{anchor}{fill}>'
             f"{spans(text.runs, text.size)}</text>")
 
 
 _WRITERS = {Wire: _wire, Shape: _shape, Arc: _arc, Text: _text}
 
 
-def element(item: Element) -> str:
-    return _WRITERS[type(item)](item)
+def element(item: Element, palette: Palette = LIGHT) -> str:
+    return _WRITERS[type(item)](item, palette)
 
 
 def layered(elements: Iterable[Element]) -> Sequence[Element]:
@@ -112,8 +114,8 @@ def layered(elements: Iterable[Element]) -> Sequence[Element]:
     return sorted(elements, key=lambda item: item.layer)
 
 
-def write(scene: Scene, title: str) -> str:
-    """The whole document: a white page with the scene, its margins and a title for readers."""
+def write(scene: Scene, title: str, palette: Palette = LIGHT) -> str:
+    """The whole document: a page with the scene, its margins and a title for readers."""
     left, top, right, bottom = scene.bounds()
     left, top = left - MARGIN, top - MARGIN
     width, height = right + MARGIN - left, bottom + MARGIN - top
@@ -123,8 +125,9 @@ def write(scene: Scene, title: str) -> str:
         f'height="{number(height)}" role="img" aria-label={_attribute(title)}>',
         f"<title>{escape(printable(title, 10_000))}</title>",
         f'<rect x="{number(left)}" y="{number(top)}" width="{number(width)}" height="{number(height)}" '
-        'fill="#ffffff"/>',
-        f'<g font-family="{SERIF}" fill="{INK}" stroke-linecap="butt" stroke-linejoin="round">']
-    lines.extend(element(item) for item in layered(scene.elements))
+        f'fill="{palette.get(PLAIN, PLAIN)}"/>',
+        f'<g font-family="{SERIF}" fill="{palette.get(INK, INK)}" stroke-linecap="butt" '
+        'stroke-linejoin="round">']
+    lines.extend(element(item, palette) for item in layered(scene.elements))
     lines.append("</g>\n</svg>\n")
     return "\n".join(lines)

@@ -224,3 +224,44 @@ def test_scenes_say_what_they_are_about():
     scene = scene_of(attention, apart=True)
     about = {type(item.about).__name__ for item in scene.elements if item.about is not None}
     assert {"tuple", "Einsum", "Map"} <= about
+
+
+# -- equations and themes --------------------------------------------------------------
+X = ncd.Ty("x")
+
+
+def test_an_equation_draws_its_sides_with_signs_between():
+    f = relu.on("x")
+    made = ncd.equation(f >> ncd.Diagram.copy(X), ncd.Diagram.copy(X) >> f @ f, notes=["naturality"])
+    scene = made.scene()
+    texts = {"".join(run.text for run in item.runs): item for item in scene.elements if hasattr(item, "runs")}
+    assert "=" in texts and "naturality" in texts
+    left, right = (scene_of(side).bounds() for side in made.sides)
+    assert texts["="].bounds()[0] > left[2] - left[0]
+    assert scene.bounds()[2] - scene.bounds()[0] > left[2] - left[0] + right[2] - right[0]
+    assert made.draw().startswith("<svg") and str(made) == "(x -> x, x) = (x -> x, x)"
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".tex", ".txt", ".html"])
+def test_an_equation_is_written_as_a_diagram_is(suffix, tmp_path):
+    made = ncd.equation(attention, attention.block("attention"), signs="≅")
+    made.draw(tmp_path / f"e{suffix}", depth=1)
+    assert (tmp_path / f"e{suffix}").stat().st_size > 500
+
+
+def test_an_equation_that_cannot_be():
+    with pytest.raises(ncd.AxisError, match="two types"):
+        ncd.equation(relu.on("x"), relu.on("y"))
+    with pytest.raises(ncd.NcdError, match="two sides"):
+        ncd.equation(relu)
+    with pytest.raises(ncd.NcdError, match="2 signs between 2 sides"):
+        ncd.equation(relu, relu, signs=["=", "="])
+
+
+def test_a_dark_theme_is_the_same_picture_in_other_colours():
+    light, dark = draw(attention), draw(attention, theme="dark")
+    assert "#ffffff" in light and "#ffffff" not in dark and "#111111" not in dark
+    colour = re.compile(r"#[0-9a-f]{6}")
+    assert colour.sub("", light) == colour.sub("", dark)
+    with pytest.raises(ncd.NcdError, match="light, dark"):
+        draw(attention, theme="sepia")
