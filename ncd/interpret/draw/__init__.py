@@ -51,9 +51,8 @@ def text(diagram, depth: int = 0, width: int | None = None) -> str:
 
     >>> from ncd.build.generators import elementwise
     >>> print(text(elementwise("tanh").on("x"), width=40), end="")
-       ▸  tanh ▸
-    x           x
-    ──────────────
+    x    ▸ tanh ▸   x
+    ───────────────────
     """
     from ncd.interpret.draw import terminal
     return terminal.write(*_scene(diagram, depth), width)

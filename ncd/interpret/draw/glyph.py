@@ -23,6 +23,7 @@ from ncd.interpret.draw.measure import (
     INK,
     LABEL_SIZE,
     LEARNED,
+    LETTER_SIZE,
     NAME_SIZE,
     PLAIN,
     SOURCE,
@@ -238,15 +239,22 @@ def open_dot(outs) -> Mark:
     return Mark((), tuple(outs), draw, 2 * DOT, 4.0, 4.0)
 
 
-def pentagon(ins, runs: Runs) -> Mark:
-    """The filled pentagon, white text, that ends a wire at one index."""
+def letter(ins, outs, runs: Runs) -> Mark:
+    """A bare letter that interrupts its wire: an operation on one axis."""
+    width = runs_width(runs, LETTER_SIZE) + 4
+    return Mark(tuple(ins), tuple(outs), lambda x, y, height: [centred(runs, x + width / 2, y, LETTER_SIZE)],
+                width, 17.0, 17.0)
+
+
+def pentagon(ins, runs: Runs, outs=()) -> Mark:
+    """The filled pentagon, white text, that ends a wire at one index; a number may be left."""
     width = max(30.0, runs_width(runs, LABEL_SIZE) + 18)
 
     def draw(x, y, height):
         shape = Shape(((x, y), (x + 9, y - 11), (x + width, y - 11), (x + width, y + 11), (x + 9, y + 11)),
                       INDEX, "none", 0.0)
         return [shape, replace(centred(runs, x + 4 + width / 2, y, LABEL_SIZE), fill="#ffffff")]
-    return Mark(tuple(ins), (), draw, width, 11.0, 11.0)
+    return Mark(tuple(ins), tuple(outs), draw, width, 11.0, 11.0)
 
 
 def trapezoid(ins, outs, stride: Runs = ()) -> Mark:

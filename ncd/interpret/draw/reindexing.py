@@ -36,7 +36,7 @@ def reindex_plan(op: Reindex) -> Plan:
         units.append(Lane(((0, 0),), ((0, 0),)) if not op.axes else glyph.stop_dot(((0, 0),)))
     elif not op.axes:                       # every axis is read at one place: a number is left
         last = units[-1]
-        units[-1] = glyph.ending(last.ins, ((0, 0),), _row_runs(op.rows[last.ins[0][1]]))
+        units[-1] = glyph.pentagon(last.ins, _row_runs(op.rows[last.ins[0][1]]), ((0, 0),))
     return Plan(units)
 
 

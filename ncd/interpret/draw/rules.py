@@ -21,6 +21,8 @@ from ncd.ops.multilinear import Concat, Einsum, Reindex, View
 from ncd.ops.pointwise import Map, Reduce, Stop
 from ncd.ops.source import Constant, Iota, Key, Parameter, Random
 
+LETTERS = 3          # a name of so many letters stands on the wire of an operation on one axis
+
 
 def commutes(op) -> bool:
     """Whether its inputs may be drawn in any order."""
@@ -184,6 +186,8 @@ def _box(op, outer) -> Plan:
         mark = glyph.learned(ins, outs, lines) if ins else glyph.source(outs, lines[0])
     elif not ins:
         mark = glyph.source(outs, glyph.name_runs(op.name))
+    elif isinstance(op, Opaque) and len(ins) == len(outs) == 1 and 0 < len(op.title) <= LETTERS:
+        mark = glyph.letter(ins, outs, word(op.title))
     elif isinstance(op, Opaque):
         mark = glyph.box(ins, outs, word(op.title, limit=26))
     elif not outs and len(outer.cod) == 1:

@@ -168,7 +168,7 @@ def test_a_transposition_crosses_and_a_renaming_only_changes_the_label():
 
 
 def test_indices_and_windows():
-    assert len(shapes(scene_of(g.index(x=2)), INDEX)) == 0       # nothing is left: a box that gives a number
+    assert len(shapes(scene_of(g.index(x=2)), INDEX)) == 1       # a number is left
     assert len(shapes(scene_of(g.index(x=2).on("x m")), INDEX)) == 1
     assert len(shapes(scene_of(g.window("x", "j=3", stride=2)), STAR)) == 1
 
