@@ -12,9 +12,6 @@ from dataclasses import dataclass, replace
 
 from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, runs_width, word
 from ncd.interpret.draw.measure import (
-    BLOCK_FRONT,
-    BLOCK_SIDE,
-    BLOCK_TOP,
     BOLD_SIZE,
     BUNDLE,
     DEPTH,
@@ -32,6 +29,7 @@ from ncd.interpret.draw.measure import (
     VIEW_BAR,
     WIRE,
 )
+from ncd.interpret.draw.palette import faces
 from ncd.interpret.draw.scene import Arc, Element, Shape, Text, Wire, dot, rectangle
 
 Place = tuple[int, int]      # (which array, which of its rows)
@@ -142,8 +140,9 @@ def source(outs, runs: Runs, fill: str = SOURCE, size: float = 16.0) -> Mark:
     return Mark((), tuple(outs), draw, width, 13.0, 13.0)
 
 
-def block(ins, outs, title: str) -> Mark:
+def block(ins, outs, title: str, role: str = "plain") -> Mark:
     """A box with depth and a title: a named diagram, closed."""
+    front, above, beside = faces(role)
     rows = max(1, round((_span(ins, outs) + 2 * 16) / 16) - 1)
     lines = wrapped(title, rows)
     runs = [word(line, SANS) for line in lines]
@@ -152,11 +151,11 @@ def block(ins, outs, title: str) -> Mark:
     def draw(x, y, height):
         left, right, top, bottom = x, x + width, y - 16, y + height + 16
         made = [
-            rectangle(left, top, right, bottom, fill=BLOCK_FRONT),
+            rectangle(left, top, right, bottom, fill=front),
             Shape(((left, top), (left + DEPTH, top - DEPTH), (right + DEPTH, top - DEPTH), (right, top)),
-                  BLOCK_TOP),
+                  above),
             Shape(((right, top), (right + DEPTH, top - DEPTH), (right + DEPTH, bottom - DEPTH),
-                   (right, bottom)), BLOCK_SIDE)]
+                   (right, bottom)), beside)]
         return made + centred_lines(runs, x + width / 2, y + height / 2, TITLE_SIZE)
     return Mark(tuple(ins), tuple(outs), draw, width + DEPTH, 16.0 + DEPTH, 16.0, 0.0, width + DEPTH / 2)
 
@@ -182,18 +181,21 @@ def triangle(ins, outs) -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, width, 13.0, 13.0)
 
 
-def circle(ins, outs, on: int) -> Mark:
+def circle(ins, outs, on: int, text: str = "") -> Mark:
     """The thick open circle of a normalisation on one of its wires, the others bent in and out."""
     rows = offsets(ins)
     half = 14.0 if len(rows) == 1 else 18.0 + max(rows[on], rows[-1] - rows[on]) / 2
+    radius = 11.0 if len(text) < 3 else 13.0
+    inside = word(text, SANS)
 
     def draw(x, y, height):
         centre = (x + half, y + rows[on])
         bent = [Wire(points) for row in rows if row != rows[on]
                 for points in (((x, y + row), centre), (centre, (x + 2 * half, y + row)))]
         straight = Wire(((x, centre[1]), (x + 2 * half, centre[1])))
-        return [straight, *bent, Shape((centre,), PLAIN, INK, 2.2, 11.0)]
-    return Mark(tuple(ins), tuple(outs), draw, 2 * half, 12.0, 12.0)
+        name = [centred(inside, *centre, 9.5 if len(text) < 3 else 9.0)] if text else []
+        return [straight, *bent, Shape((centre,), PLAIN, INK, 2.2, radius), *name]
+    return Mark(tuple(ins), tuple(outs), draw, 2 * half, radius + 1, radius + 1)
 
 
 def bar(ins, outs) -> Mark:
@@ -216,14 +218,16 @@ def cup(ins, outs=()) -> Mark:
 
 
 def ending(ins, outs, runs: Runs, size: float = LABEL_SIZE) -> Mark:
-    """A small symbol with an arrow head that ends wires: a reduction (Σ, max, …)."""
-    width = max(24.0, runs_width(runs, size) + 12)
+    """A symbol with an arrow head that ends wires: a reduction (Σ, max, 𝔼, …); several are bracketed."""
+    width = max(18.0, runs_width(runs, size) + 8)
 
     def draw(x, y, height):
         middle = y + height / 2
         tip = [] if outs else [arrow(x + width, middle)]
-        return [rectangle(x, y - 9.5, x + width, y + height + 9.5, fill=PLAIN, width=0.8),
-                centred(runs, x + width / 2, middle, size), *tip]
+        room = rectangle(x, y - 9.5, x + width, y + height + 9.5, stroke="none")
+        bracket = [] if not height else [
+            Shape(((x, y - 7), (x + 4, y - 7), (x + 4, y + height + 7), (x, y + height + 7)), closed=False)]
+        return [room, *bracket, centred(runs, x + width / 2 + (2 if height else 0), middle, size), *tip]
     return Mark(tuple(ins), tuple(outs), draw, width + 11, 9.5, 9.5, 0.0, width)
 
 
@@ -272,6 +276,35 @@ def trapezoid(ins, outs, stride: Runs = ()) -> Mark:
         return [*made, centred((star,), x + 10, top + 10, 12.0),
                 centred(stride, x + width - 9, bottom - 12, 11.0)]
     return Mark(tuple(ins), tuple(outs), draw, width, 14.0, 14.0)
+
+
+def star_box(ins, outs, lines: Sequence[Runs], stride: Runs = ()) -> Mark:
+    """The small thick box of a convolution with its weights or of a pool: ★ and the kernel, the stride
+    behind a diagonal in the corner."""
+    width = max(36.0, *(runs_width(runs, 17.0) + 14 for runs in lines)) + (runs_width(stride, 11.0) + 4
+                                                                          if stride else 0)
+
+    def draw(x, y, height):
+        top, bottom, right = y - 13, y + height + 13, x + width
+        made: list[Element] = [rectangle(x, top, right, bottom, fill=STAR, width=2.0)]
+        shift = 0.0
+        if stride:
+            shift = runs_width(stride, 11.0) + 4
+            diagonal = (right - shift - 8, bottom - 2), (right - 2, bottom - shift - 8)
+            made += [Shape(diagonal, "none", INK, 0.8, closed=False),
+                     centred(stride, right - shift / 2 - 1, bottom - 8, 11.0)]
+        return made + centred_lines(lines, x + (width - shift) / 2, y + height / 2, 17.0)
+    return Mark(tuple(ins), tuple(outs), draw, width, 14.0, 14.0)
+
+
+def unit_start(outs) -> Mark:
+    """A barbed tail: an axis of length 1 begins."""
+    return Mark((), tuple(outs), lambda x, y, height: [arrow(x, y)], 10.0, 5.0, 5.0, leave=4.0)
+
+
+def unit_end(ins, outs=()) -> Mark:
+    """A barbed head: an axis of length 1 ends."""
+    return Mark(tuple(ins), tuple(outs), lambda x, y, height: [arrow(x, y)], 10.0, 5.0, 5.0, enter=3.0)
 
 
 def arrow(x: float, y: float, size: float = 10.0) -> Shape:

@@ -17,7 +17,7 @@ from ncd.core.size import Size
 from ncd.interpret.draw.formula import javascript
 from ncd.interpret.draw.measure import MARGIN, SERIF, printable
 from ncd.interpret.draw.page import PAGE
-from ncd.interpret.draw.scene import REGION, Scene, Wire
+from ncd.interpret.draw.scene import REGION, Scene, Shape, Wire
 from ncd.interpret.draw.svg import element, number
 from ncd.ops.control import Block
 
@@ -107,7 +107,7 @@ def _picture(scene: Scene, things: _Things) -> str:
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(map(number, box))}" '
              f'font-family="{SERIF}" fill="#111111">']
     for about, items in _grouped(scene):
-        inside = "".join(map(_drawn, items))
+        inside = "".join(_drawn(item) for item in items if not isinstance(item, Shape) or item.seen)
         lines.append(inside if about is None else things.group(about, inside))
     lines.append("</svg>")
     return "\n".join(lines)

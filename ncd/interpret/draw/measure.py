@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from ncd.interpret.draw.palette import dark as dark_roles
+
 WIRE = 20.0          # between two wires of one array
 BUNDLE = 36.0        # between the last wire of an array and the first of the next
 DASH = 18.0          # from a separator down to the next wire
@@ -25,15 +27,11 @@ SANS = "'Gill Sans', 'TeX Gyre Heros', Helvetica, Arial, 'DejaVu Sans', sans-ser
 
 INK, FAINT = "#111111", "#8a8a8a"
 LEARNED, SOURCE, VIEW_BAR, INDEX = "#e3ece0", "#fbeed3", "#111111", "#27496d"
-BLOCK_FRONT, BLOCK_TOP, BLOCK_SIDE = "#dbe7f3", "#eef4fa", "#b7cbe0"
 STAR, PLAIN = "#d7ecef", "#ffffff"
-REGIONS = ("#f3f1f8", "#eaf3f0", "#faf2e8", "#edf1f9")
 
 LIGHT: dict[str, str] = {}
 DARK = {INK: "#e8eaf0", PLAIN: "#15181d", FAINT: "#8d95a3", LEARNED: "#2b3a2a", "#9fb09a": "#6f8a6a",
-        SOURCE: "#3b3320", "#8c7a4d": "#b09a63", INDEX: "#9db8ff", BLOCK_FRONT: "#26344a",
-        BLOCK_TOP: "#33445f", BLOCK_SIDE: "#1c2839", STAR: "#1f3b41",
-        **dict(zip(REGIONS, ("#1d1c26", "#182522", "#272018", "#1a202b")))}
+        SOURCE: "#3b3320", "#8c7a4d": "#b09a63", INDEX: "#9db8ff", STAR: "#1f3b41", **dark_roles()}
 THEMES = {"light": LIGHT, "dark": DARK}
 """{theme: {a colour of the light one: its own}}: wires stay apart from the page in each."""
 

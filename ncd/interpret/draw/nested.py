@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from ncd.core.category import Diagram
 from ncd.interpret.draw.glyph import Mark
 from ncd.interpret.draw.layout import Layout
-from ncd.interpret.draw.mathtext import SANS, Run, Runs, axis_runs, runs_width, size_runs, word
-from ncd.interpret.draw.measure import LABEL_SIZE, REGIONS, TITLE_SIZE, WIRE
-from ncd.interpret.draw.plan import Plan, places_of
-from ncd.interpret.draw.rules import plan
+from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, axis_runs, runs_width, size_runs, word
+from ncd.interpret.draw.measure import LABEL_SIZE, TITLE_SIZE, WIRE
+from ncd.interpret.draw.palette import region
+from ncd.interpret.draw.plan import Plan, places_of, settled
+from ncd.interpret.draw.role import Roles
+from ncd.interpret.draw.rules import block_plan, plan
 from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Text, Wire, rectangle
 from ncd.ops.control import Block, Broadcast, Scan
 
@@ -48,7 +50,7 @@ class _Opener:
     """Plans in which blocks and scans are open, remembered for the length of one picture."""
 
     def __init__(self, apart: bool = False):
-        self.memo, self.apart = {}, apart
+        self.memo, self.apart, self.roles = {}, apart, Roles()
 
     def layout(self, graph, level: int, depth: int, framed: bool, leads: Sequence[float] = (),
                tails: Sequence[float] = ()) -> Layout:
@@ -60,7 +62,8 @@ class _Opener:
         inner = op.op if isinstance(op, Broadcast) else op
         opened = isinstance(inner, Scan) or (isinstance(inner, Block) and depth > 0)
         if not opened or level >= DEEPEST or inner is not op:
-            return plan(op, order)
+            return settled(block_plan(op, self.roles.of(inner)), op, order) if isinstance(inner, Block) \
+                else plan(op, order)
         key = (op, level, depth)
         if key not in self.memo:
             self.memo[key] = self._scan(op, level, depth) if isinstance(op, Scan) \
@@ -75,10 +78,10 @@ class _Opener:
         left, right = 0.0, max(inside.scene.width, runs_width(title, TITLE_SIZE) + 20)
         _widen(inside, right)
         top, bottom = top - 26, bottom + 9
-        region = rectangle(left, top, right, bottom, fill=REGIONS[level % len(REGIONS)], stroke="none",
-                           layer=REGION)
+        shade = rectangle(left, top, right, bottom, fill=region(self.roles.of(op), level), stroke="none",
+                          layer=REGION)
         name = Text(title, left + 8, top + 16, TITLE_SIZE)
-        return _rigid(op, inside.inputs, inside.outputs, [region, name, *inside.scene.elements],
+        return _rigid(op, inside.inputs, inside.outputs, [shade, name, *inside.scene.elements],
                       right, top, bottom)
 
     # -- a repetition ------------------------------------------------------------------
@@ -98,27 +101,30 @@ class _Opener:
         bulge = min(14.0, 7 + (bottom - top) / 20)
         shift = bulge + 4
         width = inside.scene.width + 2 * shift
-        text = times(op)
+        first, last, below = times(op)
         made: list[Element] = [item.moved(shift, 0.0) for item in inside.scene.elements]
         for arrays, rows, left in ((op.body.dom.inside, inside.inputs, 0.0),
                                    (op.body.cod.inside, inside.outputs, width - shift)):
             made += [_stub(left, left + shift, y, bool(array.axes))
                      for array, ys in zip(arrays, rows) for y in ys]
         made += [Arc(bulge, top, bottom, -bulge, 2.0), Arc(width - bulge, top, bottom, bulge, 2.0)]
-        made.append(Text(text, width / 2, bottom + 14, LABEL_SIZE, "middle"))
-        spare = max(0.0, runs_width(text, LABEL_SIZE) - width)
-        return _rigid(op, ins, outs, made, width, top, bottom + 20, spare / 2)
+        texts = [Text(first, 0.0, bottom + 15, LABEL_SIZE), Text(last, width, top - 6, LABEL_SIZE, "end"),
+                 Text(below, width / 2, bottom + 15, LABEL_SIZE, "middle")]
+        made += [text for text in texts if text.runs]
+        need = runs_width(below, LABEL_SIZE) + (2 * runs_width(first, LABEL_SIZE) + 16 if first else 0)
+        spare = max(0.0, need - width, runs_width(last, LABEL_SIZE) - width) / 2
+        return _rigid(op, ins, outs, made, width, top - (24 if last else 0),
+                      bottom + (21 if first or below else 0), spare)
 
 
-def times(op: Scan) -> Runs:
-    """What stands under the parentheses: ``×N``, or the scanned axis and its length."""
+def times(op: Scan) -> tuple[Runs, Runs, Runs]:
+    """What stands before, above and below the parentheses: ``λ=1`` and ``N``, or the scanned axis."""
     plain = op.states == len(op.dom) == len(op.cod)
-    runs: list[Run] = [Run("×"), *size_runs(op.length)] if plain else list(axis_runs(op.axis))
-    if op.reverse:
-        runs.append(Run(" reversed"))
-    if op.share and plain and op.place is not None:
-        runs.append(Run(" shared"))
-    return tuple(runs)
+    backwards = (Run(" reversed"),) if op.reverse else ()
+    if not plain:
+        return (), (), (*axis_runs(op.axis), *backwards)
+    shared = (Run("shared"),) if op.share and op.place is not None else ()
+    return (Run("λ", ITALIC), Run("=1")), size_runs(op.length), (*shared, *backwards)
 
 
 def _outer_rows(op: Scan, array, rows: Sequence[float]) -> list[float]:

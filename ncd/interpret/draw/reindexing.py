@@ -31,12 +31,15 @@ def reindex_plan(op: Reindex) -> Plan:
         outs = sorted({position[label] for j in group for label, _ in op.rows[j].terms})
         units.append(_reindexed(op, group, outs))
     used = {place[1] for unit in units for place in unit.outs}
-    units.extend(glyph.open_dot(((0, j),)) for j in range(len(op.axes)) if j not in used)
+    units.extend((glyph.unit_start if axis.size == ONE else glyph.open_dot)(((0, j),))
+                 for j, axis in enumerate(op.axes) if j not in used)
     if not op.array.axes:
         units.append(Lane(((0, 0),), ((0, 0),)) if not op.axes else glyph.stop_dot(((0, 0),)))
     elif not op.axes:                       # every axis is read at one place: a number is left
         last = units[-1]
-        units[-1] = glyph.pentagon(last.ins, _row_runs(op.rows[last.ins[0][1]]), ((0, 0),))
+        ends = last.ins[0][1]
+        units[-1] = glyph.unit_end(last.ins, ((0, 0),)) if op.array.axes[ends].size == ONE \
+            else glyph.pentagon(last.ins, _row_runs(op.rows[ends]), ((0, 0),))
     return Plan(units)
 
 
@@ -66,6 +69,8 @@ def _reindexed(op: Reindex, group: list[int], outs: list[int]) -> Mark:
     ins, made = tuple((0, j) for j in group), tuple((0, j) for j in outs)
     row = op.rows[group[0]]
     if len(group) == 1 and not outs:
+        if op.array.axes[group[0]].size == ONE:
+            return glyph.unit_end(ins)
         return glyph.pentagon(ins, _row_runs(row))
     if len(group) == 1 and len(outs) == 2:
         stride = max(row.terms, key=lambda item: str(item[1]) != "1")[1]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ncd.core.size import ONE
 from ncd.interpret.draw import glyph
 from ncd.interpret.draw.glyph import Mark, Place
-from ncd.interpret.draw.mathtext import BOLD, ITALIC, Run, Runs, size_runs, value_runs, word
-from ncd.interpret.draw.measure import BLOCK_FRONT
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, ROMAN, Run, Runs, size_runs, value_runs, word
+from ncd.interpret.draw.palette import faces
 from ncd.interpret.draw.plan import Lane, Plan, places_of, settled
 from ncd.interpret.draw.reindexing import reindex_plan
 from ncd.ops.control import Block, Broadcast, Opaque, Scan
@@ -225,13 +226,44 @@ def _softmax(op, outer) -> Plan:
     return Plan([*lanes, glyph.triangle(ins, outs)])
 
 
-def _batch_norm(op, outer) -> Plan:
+def _norm(text: str):
+    """The circle of a normalisation stands on the first of its features."""
+    def rule(op, outer) -> Plan:
+        lanes, ins, outs = split(outer, op.own)
+        if not ins or len(ins) != len(outs):
+            return _box(op, outer)
+        features = getattr(op, "features", ())
+        on = [n for n, (i, j) in enumerate(ins) if outer.dom[i].labels[j] in features]
+        return Plan([*lanes, glyph.circle(ins, outs, (on or [len(ins) - 1])[0], text)])
+    return rule
+
+
+def _mean(op, outer) -> Plan:
+    return _ending(op, outer, (Run("𝔼"),))
+
+
+def _convolution(op, outer) -> Plan:
     lanes, ins, outs = split(outer, op.own)
-    if not ins or len(ins) != len(outs):
-        return _box(op, outer)
-    features = getattr(op, "features", ())
-    on = [n for n, (i, j) in enumerate(ins) if outer.dom[i].labels[j] in features]
-    return Plan([*lanes, glyph.circle(ins, outs, (on or [len(ins) - 1])[0])])
+    return Plan([*lanes, glyph.star_box(ins, outs, learned_lines(op), _stride(op))])
+
+
+def _pool(op, outer) -> Plan:
+    lanes, ins, outs = split(outer, op.own)
+    kernel = (Run("★"), *_common(op.kernels))
+    symbol = (Run("𝔼"),) if op.mean else word(op.monoid.name, ROMAN)
+    return Plan([*lanes, glyph.star_box(ins, outs, [symbol, kernel], _stride(op))])
+
+
+def _stride(op) -> Runs:
+    return () if all(stride == ONE for stride in op.strides) else _common(op.strides)
+
+
+def _common(sizes) -> Runs:
+    """A size for every axis, written once where they are one."""
+    made: list[Run] = []
+    for size in sizes if len(set(sizes)) > 1 else sizes[:1]:
+        made += ([Run("×")] if made else []) + list(size_runs(size))
+    return tuple(made)
 
 
 def _reduce(op: Reduce, outer) -> Plan:
@@ -251,13 +283,14 @@ def _concat(op: Concat, outer) -> Plan:
     return Plan([*lanes, glyph.bar(ins, ((0, result.labels.index(op.axis)),))])
 
 
-def _block(op: Block, outer) -> Plan:
-    return Plan([glyph.block(places_of(outer.dom), places_of(outer.cod), op.title)])
+def block_plan(op, role: str = "plain") -> Plan:
+    title = (op.op if isinstance(op, Broadcast) else op).title
+    return Plan([glyph.block(places_of(op.dom), places_of(op.cod), title, role)])
 
 
 def _scan(op: Scan, outer) -> Plan:
     runs = word(op.title, limit=26)
-    return Plan([glyph.box(places_of(outer.dom), places_of(outer.cod), runs, fill=BLOCK_FRONT)])
+    return Plan([glyph.box(places_of(outer.dom), places_of(outer.cod), runs, fill=faces("plain")[0])])
 
 
 def _source(runs):
@@ -277,10 +310,13 @@ def _random(op: Random, outer) -> Plan:
 
 RULES = {
     Einsum: _einsum, Map: _map, Stop: _stop, Reduce: _reduce, View: _view, Concat: _concat,
-    Reindex: lambda op, outer: reindex_plan(op), Block: _block, Scan: _scan, Random: _random,
+    Reindex: lambda op, outer: reindex_plan(op), Block: lambda op, outer: block_plan(outer), Scan: _scan,
+    Random: _random,
     Parameter: _source(lambda op: word(op.title.lstrip("/"), BOLD, limit=20)),
     Key: _source(lambda op: word(op.title.lstrip("/"), BOLD, limit=20)),
     Constant: _source(_constant_runs), Iota: _source(lambda op: (Run("0, 1, …"),))}
 
-NAMED = {"Softmax": _softmax, "BatchNorm": _batch_norm, "Dropout": _dropout}
+NAMED = {"Softmax": _softmax, "Dropout": _dropout, "Mean": _mean, "Convolution": _convolution, "Pool": _pool,
+         "BatchNorm": _norm(""), "BatchNormInference": _norm(""), "LayerNorm": _norm("LN"),
+         "RMSNorm": _norm("RMS"), "GroupNorm": _norm("GN"), "Standardise": _norm("σ")}
 """Marks of defined operations, by the name of their class."""

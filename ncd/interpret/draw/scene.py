@@ -53,6 +53,10 @@ class Shape:
     layer: int = MARK
     about: object = None
 
+    @property
+    def seen(self) -> bool:
+        return self.fill != "none" or self.stroke != "none"
+
     def bounds(self) -> Bounds:
         xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
         grow = self.radius + (self.width / 2 if self.stroke != "none" else 0)

@@ -110,8 +110,10 @@ def element(item: Element, palette: Palette = LIGHT) -> str:
 
 
 def layered(elements: Iterable[Element]) -> Sequence[Element]:
-    """Regions first, then separators, wires, marks and texts; else in the order drawn."""
-    return sorted(elements, key=lambda item: item.layer)
+    """Regions first, then separators, wires, marks and texts; else in the order drawn; what only keeps
+    room is left out."""
+    return sorted((item for item in elements if not isinstance(item, Shape) or item.seen),
+                  key=lambda item: item.layer)
 
 
 def write(scene: Scene, title: str, palette: Palette = LIGHT) -> str:

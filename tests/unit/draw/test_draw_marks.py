@@ -12,7 +12,8 @@ from ncd.build.trace import trace
 from ncd.core.signature import parse_type
 from ncd.interpret.draw import scene_of, svg
 from ncd.interpret.draw.mathtext import BOLD, plain
-from ncd.interpret.draw.measure import BLOCK_SIDE, DOT, INDEX, LEARNED, SOURCE, STAR
+from ncd.interpret.draw.measure import DOT, INDEX, LEARNED, SOURCE, STAR
+from ncd.interpret.draw.palette import HUES, faces
 from ncd.interpret.draw.scene import REGION, Arc, Shape, Text, Wire
 from tests.unit.draw.pictures import (
     PICTURES,
@@ -24,9 +25,11 @@ from tests.unit.draw.pictures import (
     with_parameters,
 )
 
+SIDES = {faces(role)[2] for role in HUES}
 
-def shapes(scene, fill: str) -> list[Shape]:
-    return [item for item in scene.elements if isinstance(item, Shape) and item.fill == fill]
+
+def shapes(scene, *fills: str) -> list[Shape]:
+    return [item for item in scene.elements if isinstance(item, Shape) and item.fill in fills]
 
 
 def dots(scene) -> list[tuple[float, float]]:
@@ -205,8 +208,8 @@ def regions(scene) -> list[Shape]:
 
 def test_a_block_is_closed_or_opened_by_depth():
     closed, opened = scene_of(residual), scene_of(residual, 1)
-    assert len(shapes(closed, BLOCK_SIDE)) == 1 and not regions(closed)
-    assert not shapes(opened, BLOCK_SIDE) and len(regions(opened)) == 1
+    assert len(shapes(closed, *SIDES)) == 1 and not regions(closed)
+    assert not shapes(opened, *SIDES) and len(regions(opened)) == 1
     assert "two layer residual MLP" in texts(opened) and "L+" in texts(opened)
     assert "L+" not in texts(closed)
 
@@ -216,7 +219,7 @@ def test_each_depth_opens_one_more_level():
     for depth in range(4):
         scene = scene_of(nested, depth)
         assert len(regions(scene)) == depth
-        assert len(shapes(scene, BLOCK_SIDE)) == (1 if depth < 3 else 0)
+        assert len(shapes(scene, *SIDES)) == (1 if depth < 3 else 0)
     (outer, *inside) = [region.bounds() for region in regions(scene)]
     for box in inside:
         assert outer[0] <= box[0] and outer[1] <= box[1] and box[2] <= outer[2] and box[3] <= outer[3]
@@ -234,8 +237,8 @@ def test_an_opened_region_holds_all_that_is_in_it():
 def test_a_repetition_stands_in_parentheses():
     scene = scene_of(residual.repeat("N"))
     left, right = cups(scene)
-    assert left.reach < 0 < right.reach and "×N" in texts(scene)
-    assert "two layer residual MLP" not in texts(scene) and len(shapes(scene, BLOCK_SIDE)) == 1
+    assert left.reach < 0 < right.reach and {"λ=1", "N"} <= set(texts(scene))
+    assert "two layer residual MLP" not in texts(scene) and len(shapes(scene, *SIDES)) == 1
     assert len(regions(scene_of(residual.repeat("N"), 1))) == 1
 
 
