@@ -44,16 +44,16 @@ def cost(diagram: Diagram, convention=None, interpretation=None):
     return measure(diagram, convention, interpretation or COST)
 
 
-def draw(diagram: Diagram, path=None, depth: int = 0, theme: str = "light"):
+def draw(diagram: Diagram, path=None, depth: int = 0, theme: str = "light", **options):
     """The picture: the SVG text, or a file by its suffix, see :func:`ncd.interpret.draw.draw`."""
     import os
 
     from ncd.interpret.draw import draw
-    page = {}
+    page = None
     if path is not None and os.fspath(path).lower().endswith(".html"):
         from ncd.interpret.cost import page_costs
         page = page_costs(diagram)
-    return draw(diagram, path, depth, theme, **page)
+    return draw(diagram, path, depth, theme, page, **options)
 
 
 def listing(diagram: Diagram) -> str:

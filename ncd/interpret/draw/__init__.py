@@ -10,44 +10,45 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 
 from ncd.errors import NcdError, OutputError
 from ncd.interpret.draw.equation import Equation, equation
 from ncd.interpret.draw.measure import THEMES
 from ncd.interpret.draw.nested import levels, scene_of
 from ncd.interpret.draw.scene import Scene
+from ncd.interpret.draw.style import Style, style_of
 from ncd.interpret.draw.svg import write
 
 __all__ = ["FORMATS", "Equation", "draw", "equation", "scene_of", "svg", "text"]
 
 
-def svg(diagram, depth: int = 0, theme: str = "light") -> str:
+def svg(diagram, depth: int = 0, theme: str = "light", **options) -> str:
     """A diagram or an equation as the text of an SVG picture, in the style of Neural Circuit Diagrams.
 
     Parameters:
-        depth: How many levels of blocks are opened.
-        theme: ``"light"`` or ``"dark"``.
+        depth, theme, options: See :class:`ncd.interpret.draw.style.Style`.
     """
-    if theme not in THEMES:
-        raise NcdError(f"no theme {theme!r}", want=", ".join(THEMES))
-    return write(*_scene(diagram, depth), THEMES[theme])
+    style = style_of({"depth": depth, "theme": theme, **options})
+    return write(*_scene(diagram, style), THEMES[style.theme])
 
 
-def _scene(diagram, depth: int, apart: bool = False) -> tuple[Scene, str]:
+def _scene(diagram, style: Style, apart: bool = False) -> tuple[Scene, str]:
     """The scene of what is drawn, and what readers are told that it is."""
     if isinstance(diagram, Equation):
-        return diagram.scene(_depth(depth), apart), str(diagram)
+        return diagram.scene(style.depth, apart, style), str(diagram)
     diagram = _diagram(diagram)
-    return scene_of(diagram, _depth(depth), apart), str(diagram)
+    return scene_of(diagram, style.depth, apart, style), str(diagram)
 
 
-def _tex(diagram, depth: int = 0) -> str:
+def _tex(diagram, depth: int = 0, **options) -> str:
     from ncd.interpret.draw import tex
-    return tex.write(*_scene(diagram, depth))
+    return tex.write(*_scene(diagram, style_of({"depth": depth, **options})))
 
 
-def text(diagram, depth: int = 0, width: int | None = None) -> str:
-    """A diagram as Unicode text, at most as wide as the terminal or as ``width``.
+def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
+    """A diagram as Unicode text, at most as wide as the terminal or as so many characters.
 
     >>> from ncd.build.generators import elementwise
     >>> print(text(elementwise("tanh").on("x"), width=40), end="")
@@ -55,34 +56,36 @@ def text(diagram, depth: int = 0, width: int | None = None) -> str:
     ───────────────────
     """
     from ncd.interpret.draw import terminal
-    return terminal.write(*_scene(diagram, depth), width)
+    return terminal.write(*_scene(diagram, style_of({"depth": depth, **options})), width)
 
 
-def _png(diagram, depth: int = 0) -> bytes:
+def _png(diagram, depth: int = 0, **options) -> bytes:
     from ncd.interpret.draw import raster
-    return raster.png(*_scene(diagram, depth))
+    return raster.png(*_scene(diagram, style_of({"depth": depth, **options})))
 
 
-def _pdf(diagram, depth: int = 0) -> bytes:
+def _pdf(diagram, depth: int = 0, **options) -> bytes:
     from ncd.interpret.draw import raster
-    return raster.pdf(*_scene(diagram, depth))
+    return raster.pdf(*_scene(diagram, style_of({"depth": depth, **options})))
 
 
-def html(diagram, depth: int = 0, measures=None, price=None) -> str:
+def html(diagram, depth: int = 0, measures=None, price=None, **options) -> str:
     """A diagram as one HTML page, see :mod:`ncd.interpret.draw.live`."""
     from ncd.interpret.draw import live
+    style = style_of({"depth": depth, **options})
     title = getattr(diagram, "title", None)
     shown = diagram if isinstance(diagram, Equation) else _diagram(diagram)
     most = shown.levels if isinstance(shown, Equation) else levels(shown)
     name = f"{title}: {shown}" if isinstance(title, str) else str(shown)
-    return live.write(lambda level: _scene(shown, level, True)[0], most, name, measures, price, _depth(depth))
+    return live.write(lambda level: _scene(shown, replace(style, depth=level), True)[0], most, name, measures,
+                      price, style.depth)
 
 
 FORMATS = {".svg": svg, ".html": html, ".tex": _tex, ".png": _png, ".pdf": _pdf, ".txt": text}
 
 
 def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: str = "light",
-         **page) -> str | bytes:
+         page: Mapping | None = None, **options) -> str | bytes:
     """Draw a diagram or an equation; write it to a file whose suffix names the format.
 
     Type:      a diagram -> what was written (SVG where there is no path)
@@ -93,6 +96,8 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: 
         depth: How many levels of blocks are opened.
         theme: ``"light"`` or ``"dark"``, for SVG.
         page: For HTML, ``measures`` and ``price``: the costs that the page shows.
+        options: ``width``, ``names``, ``multi``, ``legend``, ``fences``, ``memory``: see
+            :class:`ncd.interpret.draw.style.Style`.
     Raises:    OutputError: Another suffix, a renderer that is not installed, or a file that cannot be
                written; a file that stood there before is then untouched.
 
@@ -101,15 +106,16 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: 
     True
     """
     if path is None:
-        return svg(diagram, depth, theme)
+        return svg(diagram, depth, theme, **options)
     name = os.fspath(path)
     suffix = os.path.splitext(name)[1].lower()
     if suffix not in FORMATS:
         raise OutputError(f"cannot draw to {os.path.basename(name)!r}",
                           have=suffix or "no suffix", want=", ".join(FORMATS),
                           mend="name it diagram.svg")
-    options = page if suffix == ".html" else {"theme": theme} if suffix == ".svg" else {}
-    made = FORMATS[suffix](diagram, depth, **options)
+    if suffix == ".html":
+        options |= page or {}
+    made = FORMATS[suffix](diagram, depth, theme=theme, **options)
     _write(name, made)
     return made
 
@@ -134,9 +140,3 @@ def _diagram(diagram):
     if not hasattr(found, "graph"):
         raise NcdError(f"cannot draw a {type(diagram).__name__}", want="a diagram or an operation")
     return found
-
-
-def _depth(depth) -> int:
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
-        raise NcdError(f"depth={depth!r}", want="0, 1, 2, …: how many levels of blocks are opened")
-    return depth

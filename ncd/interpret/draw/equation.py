@@ -13,6 +13,7 @@ from ncd.errors import AxisError, NcdError
 from ncd.interpret.draw.mathtext import ROMAN, word
 from ncd.interpret.draw.nested import levels, scene_of
 from ncd.interpret.draw.scene import Scene, Text
+from ncd.interpret.draw.style import Style
 
 SIGN_SIZE, NOTE_SIZE, ROOM = 26.0, 13.0, 22.0
 
@@ -30,10 +31,10 @@ class Equation:
     def __repr__(self):
         return f"<equation {self}>"
 
-    def draw(self, path=None, depth: int = 0, theme: str = "light"):
+    def draw(self, path=None, depth: int = 0, theme: str = "light", **options):
         """The picture, as :meth:`Diagram.draw`."""
         from ncd.interpret.draw import draw
-        return draw(self, path, depth, theme)
+        return draw(self, path, depth, theme, **options)
 
     def _repr_svg_(self) -> str:
         return self.draw()
@@ -42,7 +43,7 @@ class Equation:
     def levels(self) -> int:
         return max(map(levels, self.sides))
 
-    def scene(self, depth: int = 0, apart: bool = False) -> Scene:
+    def scene(self, depth: int = 0, apart: bool = False, style: Style | None = None) -> Scene:
         """The pictures in a row, their middles on one line, the signs between them."""
         made, x = Scene(), 0.0
         for index, side in enumerate(self.sides):
@@ -60,7 +61,7 @@ class Equation:
                     made.elements.append(above.moved(middle, 0.0))
                     right = left + max(right - left, width)
                 x += 2 * ROOM + right - left
-            scene = scene_of(side, depth, apart)
+            scene = scene_of(side, depth, apart, style)
             left, top, right, bottom = scene.bounds()
             dx, dy = x - left, -(top + bottom) / 2
             made.elements += [item.moved(dx, dy) for item in scene.elements]

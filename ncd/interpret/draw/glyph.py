@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 
 from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, runs_width, word
 from ncd.interpret.draw.measure import (
@@ -46,6 +47,7 @@ class Mark:
         enter, leave: Where wires end and begin, from the left edge.
         draw: (x, y, height) to elements.
         stretch: Whether its two rows may stand further apart (a cup).
+        made: How the same mark is made on other rows.
     """
 
     ins: tuple[Place, ...]
@@ -59,6 +61,11 @@ class Mark:
     in_offsets: tuple[float, ...] = ()
     out_offsets: tuple[float, ...] = ()
     stretch: bool = False
+    made: Callable[..., Mark] | None = None
+
+    def again(self, ins: Sequence[Place], outs: Sequence[Place], moved: Callable[[Place], Place]) -> Mark:
+        """The same mark on other rows."""
+        return self.made(ins, outs, moved)
 
     def __post_init__(self):
         if self.leave is None:
@@ -76,6 +83,28 @@ class Mark:
         """The cup with its two rows at a distance; what begins at it begins at its tip."""
         return replace(self, in_offsets=(0.0, apart), width=apart / 2, leave=apart / 2,
                        out_offsets=tuple(apart / 2 for _ in self.outs))
+
+
+def mark(function: Callable[..., Mark]) -> Callable[..., Mark]:
+    """A function of ``ins`` or ``outs`` and more to a mark that can be made again on other rows."""
+    code = function.__code__
+    names = code.co_varnames[:code.co_argcount]
+
+    @wraps(function)
+    def build(*args, **named):
+        given = dict(zip(names, args)) | named
+
+        def again(ins, outs, moved):
+            new = dict(given)
+            if "ins" in names:
+                new["ins"] = ins
+            if "outs" in names:
+                new["outs"] = outs
+            if "on" in given:
+                new["on"] = moved(given["on"])
+            return build(**new)
+        return replace(function(*args, **named), made=again)
+    return build
 
 
 def offsets(places: Sequence[Place]) -> tuple[float, ...]:
@@ -103,6 +132,7 @@ def centred_lines(lines: Sequence[Runs], x: float, y: float, size: float) -> lis
     return [centred(runs, x, y + step * (n - (len(lines) - 1) / 2), size) for n, runs in enumerate(lines)]
 
 
+@mark
 def box(ins, outs, runs: Runs, size: float = 16.0, fill: str = PLAIN, least: float = 40.0,
         line: float = 1.0) -> Mark:
     """An outlined box with a name: any operation without a mark of its own."""
@@ -114,6 +144,7 @@ def box(ins, outs, runs: Runs, size: float = 16.0, fill: str = PLAIN, least: flo
     return Mark(tuple(ins), tuple(outs), draw, width, 15.0, 15.0)
 
 
+@mark
 def learned(ins, outs, lines: Sequence[Runs]) -> Mark:
     """A bold symbol, or a name on two lines, on a patch with one cut corner: what keeps parameters."""
     size = BOLD_SIZE if len(lines) == 1 and len(lines[0][0].text) < 4 else TITLE_SIZE
@@ -127,6 +158,7 @@ def learned(ins, outs, lines: Sequence[Runs]) -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, width, 16.0, 16.0)
 
 
+@mark
 def source(outs, runs: Runs, fill: str = SOURCE, size: float = 16.0) -> Mark:
     """A small box that wires come out of: a parameter, a constant, positions, a key."""
     width = max(26.0, runs_width(runs, size) + 14)
@@ -140,6 +172,7 @@ def source(outs, runs: Runs, fill: str = SOURCE, size: float = 16.0) -> Mark:
     return Mark((), tuple(outs), draw, width, 13.0, 13.0)
 
 
+@mark
 def block(ins, outs, title: str, role: str = "plain") -> Mark:
     """A box with depth and a title: a named diagram, closed."""
     front, above, beside = faces(role)
@@ -171,6 +204,7 @@ def wrapped(title: str, rows: int, longest: int = 16) -> list[str]:
     return lines
 
 
+@mark
 def triangle(ins, outs) -> Mark:
     """The open triangle of the softmax on the wires that it normalises."""
     width = 20.0
@@ -181,9 +215,10 @@ def triangle(ins, outs) -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, width, 13.0, 13.0)
 
 
-def circle(ins, outs, on: int, text: str = "") -> Mark:
+@mark
+def circle(ins, outs, on: Place, text: str = "") -> Mark:
     """The thick open circle of a normalisation on one of its wires, the others bent in and out."""
-    rows = offsets(ins)
+    rows, on = offsets(ins), list(ins).index(on)
     half = 14.0 if len(rows) == 1 else 18.0 + max(rows[on], rows[-1] - rows[on]) / 2
     radius = 11.0 if len(text) < 3 else 13.0
     inside = word(text, SANS)
@@ -198,6 +233,7 @@ def circle(ins, outs, on: int, text: str = "") -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, 2 * half, radius + 1, radius + 1)
 
 
+@mark
 def bar(ins, outs) -> Mark:
     """The thick vertical bar of a view or a concatenation."""
     def draw(x, y, height):
@@ -208,6 +244,7 @@ def bar(ins, outs) -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, 4.5, 9.0, 9.0, in_offsets=middle[0], out_offsets=middle[1])
 
 
+@mark
 def cup(ins, outs=()) -> Mark:
     """The right-closing semicircle that joins two wires: a contraction."""
     def draw(x, y, height):
@@ -217,6 +254,7 @@ def cup(ins, outs=()) -> Mark:
     return made.stretched(BUNDLE)
 
 
+@mark
 def ending(ins, outs, runs: Runs, size: float = LABEL_SIZE) -> Mark:
     """A symbol with an arrow head that ends wires: a reduction (Σ, max, 𝔼, …); several are bracketed."""
     width = max(18.0, runs_width(runs, size) + 8)
@@ -231,11 +269,13 @@ def ending(ins, outs, runs: Runs, size: float = LABEL_SIZE) -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, width + 11, 9.5, 9.5, 0.0, width)
 
 
+@mark
 def stop_dot(ins) -> Mark:
     """A dot that ends a wire: a scalar that multiplies, a wire that is not used."""
     return Mark(tuple(ins), (), lambda x, y, height: [dot(x, y)], 2 * DOT, 0.0, 0.0, 0.0)
 
 
+@mark
 def open_dot(outs) -> Mark:
     """A small open circle that a wire starts from: the array repeated along a new axis."""
     def draw(x, y, height):
@@ -243,6 +283,7 @@ def open_dot(outs) -> Mark:
     return Mark((), tuple(outs), draw, 2 * DOT, 4.0, 4.0)
 
 
+@mark
 def letter(ins, outs, runs: Runs) -> Mark:
     """A bare letter that interrupts its wire: an operation on one axis."""
     width = runs_width(runs, LETTER_SIZE) + 4
@@ -250,6 +291,7 @@ def letter(ins, outs, runs: Runs) -> Mark:
                 width, 17.0, 17.0)
 
 
+@mark
 def pentagon(ins, runs: Runs, outs=()) -> Mark:
     """The filled pentagon, white text, that ends a wire at one index; a number may be left."""
     width = max(30.0, runs_width(runs, LABEL_SIZE) + 18)
@@ -261,6 +303,7 @@ def pentagon(ins, runs: Runs, outs=()) -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, width, 11.0, 11.0)
 
 
+@mark
 def trapezoid(ins, outs, stride: Runs = ()) -> Mark:
     """The convolution tensor ★: an axis in, the windows and the kernel out; a stride below a diagonal."""
     width = 32.0
@@ -278,6 +321,7 @@ def trapezoid(ins, outs, stride: Runs = ()) -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, width, 14.0, 14.0)
 
 
+@mark
 def star_box(ins, outs, lines: Sequence[Runs], stride: Runs = ()) -> Mark:
     """The small thick box of a convolution with its weights or of a pool: ★ and the kernel, the stride
     behind a diagonal in the corner."""
@@ -297,11 +341,13 @@ def star_box(ins, outs, lines: Sequence[Runs], stride: Runs = ()) -> Mark:
     return Mark(tuple(ins), tuple(outs), draw, width, 14.0, 14.0)
 
 
+@mark
 def unit_start(outs) -> Mark:
     """A barbed tail: an axis of length 1 begins."""
     return Mark((), tuple(outs), lambda x, y, height: [arrow(x, y)], 10.0, 5.0, 5.0, leave=4.0)
 
 
+@mark
 def unit_end(ins, outs=()) -> Mark:
     """A barbed head: an axis of length 1 ends."""
     return Mark(tuple(ins), tuple(outs), lambda x, y, height: [arrow(x, y)], 10.0, 5.0, 5.0, enter=3.0)

@@ -8,12 +8,13 @@ is laid out from the one before it, so the time is linear in the operations, up 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from ncd.core.graph import Graph
 from ncd.interpret.draw import schedule
-from ncd.interpret.draw.mathtext import Run, Runs, axis_runs, runs_width, word
+from ncd.interpret.draw.mathtext import Run, Runs, axis_runs, runs_width, symbol_runs, word
 from ncd.interpret.draw.measure import DASH, LABEL_SIZE, PAD, RISE, WIRE
+from ncd.interpret.draw.multi import MultiAxis, kind_of, multi_runs
 from ncd.interpret.draw.plan import Plan, rows_of
 from ncd.interpret.draw.rules import commutes
 from ncd.interpret.draw.scene import Column, Scene, Strand, Text, dot
@@ -22,10 +23,6 @@ from ncd.interpret.draw.stand import Stand, travel
 from ncd.ops.pointwise import Map
 
 STAY = 8             # the pull of a wire towards its own height, against 1 for the rest
-
-
-def kind_of(array) -> str:
-    return "wire" if array.axes else "scalar"
 
 
 class Bundle:
@@ -50,12 +47,14 @@ class Layout:
         leads, tails: For each input and each output, extra room above it.
         framed: Whether it stands inside a mark: the types at its ends are shown outside.
         apart: Whether a wire that becomes the axis of another array is drawn as another one.
+        labels: An array and a row to the label above its wire; :func:`label_runs` where it is not given.
     """
 
     def __init__(self, graph: Graph, plan: Callable[[object, Sequence[int]], Plan],
                  leads: Sequence[float] = (), tails: Sequence[float] = (), framed: bool = False,
-                 apart: bool = False):
+                 apart: bool = False, labels: Callable[[object, int], Runs] | None = None):
         self.graph, self.plan, self.framed, self.apart = graph, plan, framed, apart
+        self.labels = labels or label_runs
         self.scene, self.x = Scene(), 0.0
         self.dashes: dict[tuple[int, int], Strand] = {}
         self.uses = [0] * len(graph.types)
@@ -74,12 +73,17 @@ class Layout:
             self._column(nodes, number == len(columns) - 1)
         self._end(tails)
 
+    @property
+    def results(self) -> tuple:
+        return tuple(self.graph.types[wire] for wire in self.graph.outputs)
+
     # -- the ends ------------------------------------------------------------------
     def _begin(self, leads: Sequence[float]) -> None:
         chunks = [Chunk(tuple(WIRE * n for n in range(rows_of(array))), leads[i] if leads else 0.0, 0.0, i)
                   for i, array in enumerate(self.graph.inputs)]
         for wire, (array, y) in enumerate(zip(self.graph.inputs, settle(chunks, 0.0))):
-            strands = [Strand(0.0, y + WIRE * n, kind_of(array), (array, n)) for n in range(rows_of(array))]
+            strands = [Strand(0.0, y + WIRE * n, kind_of(array, n), (array, n))
+                       for n in range(rows_of(array))]
             self.live.append(Bundle(wire, array, strands))
         self.inputs = [bundle.ys for bundle in self.live]
         self.dashes = {(index - 1, index): Strand(0.0, ys[0] - DASH, "dash")
@@ -113,7 +117,7 @@ class Layout:
         widths = [0.0]
         for bundle, rows in shown:
             for row in rows:
-                runs = label_runs(bundle.array, row)
+                runs = self.labels(bundle.array, row)
                 if runs:
                     y = bundle.strands[row].y - RISE
                     self.scene.elements.append(Text(runs, self.x + 4, y, LABEL_SIZE))
@@ -122,7 +126,7 @@ class Layout:
         for strand in (*(strand for bundle in self.live for strand in bundle.strands), *self.dashes.values()):
             strand.to(self.x + width)
         self.scene.columns.append(Column(self.x + width / 2, tuple(
-            (bundle.array, tuple(bundle.ys)) for bundle in self.live)))
+            (bundle.array, tuple(bundle.ys)) for bundle in self.live), self.x, self.x + width))
         self.x += width
 
     # -- a column of operations --------------------------------------------------------
@@ -235,7 +239,7 @@ class Layout:
             heights = bundle.ys
             for index in found:
                 strands = bundle.strands if index == straight else [
-                    Strand(start, y, kind_of(bundle.array), (bundle.array, n))
+                    Strand(start, y, kind_of(bundle.array, n), (bundle.array, n))
                     for n, y in enumerate(heights)]
                 for strand, y in zip(strands, rows[index]):
                     strand.to(end, y)
@@ -353,12 +357,17 @@ class Layout:
         self.dashes = kept
 
 
-def label_runs(array, row: int) -> Runs:
-    """The label of one wire of an array; its last wire also tells a kind of number that is not real."""
-    runs = axis_runs(array.axes[row]) if array.axes else ()
+def label_runs(array, row: int, hidden: Container[str] = ()) -> Runs:
+    """The label of one wire of an array; its last wire also tells a kind of number that is not real.
+
+    The sizes of hidden labels are not shown.
+    """
+    runs: Runs = ()
+    if array.axes:
+        axis = array.axes[row]
+        runs = symbol_runs(axis.label) if axis.label in hidden else \
+            multi_runs(axis) if isinstance(axis, MultiAxis) else axis_runs(axis)
     if array.dtype == "float" or row != rows_of(array) - 1:
         return runs
     kind = array.dtype if array.bound is None else f"index({array.bound})"
     return (*runs, Run(" : " if runs else ": "), *word(kind, "roman", limit=24))
-
-

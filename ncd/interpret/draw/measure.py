@@ -18,6 +18,7 @@ PAD = 8.0            # room left and right of a mark
 LABEL_SIZE, NAME_SIZE, BOLD_SIZE, TITLE_SIZE, LETTER_SIZE = 15.0, 19.0, 22.0, 13.0, 27.0
 RISE = 4.5           # from a wire up to the foot of its label
 DOT = 3.5
+DOUBLE = 1.6         # half the distance of the two lines of a double wire
 DEPTH = 8.0          # how far a block stands out of the page
 MARGIN = 16.0
 SMALL = 0.7          # the size of superscripts and subscripts
@@ -27,11 +28,12 @@ SANS = "'Gill Sans', 'TeX Gyre Heros', Helvetica, Arial, 'DejaVu Sans', sans-ser
 
 INK, FAINT = "#111111", "#8a8a8a"
 LEARNED, SOURCE, VIEW_BAR, INDEX = "#e3ece0", "#fbeed3", "#111111", "#27496d"
-STAR, PLAIN = "#d7ecef", "#ffffff"
+STAR, PLAIN, MEMORY, PANEL = "#d7ecef", "#ffffff", "#fbf6c8", "#f3f3f4"
 
 LIGHT: dict[str, str] = {}
 DARK = {INK: "#e8eaf0", PLAIN: "#15181d", FAINT: "#8d95a3", LEARNED: "#2b3a2a", "#9fb09a": "#6f8a6a",
-        SOURCE: "#3b3320", "#8c7a4d": "#b09a63", INDEX: "#9db8ff", STAR: "#1f3b41", **dark_roles()}
+        SOURCE: "#3b3320", "#8c7a4d": "#b09a63", INDEX: "#9db8ff", STAR: "#1f3b41",
+        MEMORY: "#3a3618", PANEL: "#22262d", **dark_roles()}
 THEMES = {"light": LIGHT, "dark": DARK}
 """{theme: {a colour of the light one: its own}}: wires stay apart from the page in each."""
 

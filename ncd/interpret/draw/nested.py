@@ -7,26 +7,41 @@ outside. Each distinct block is laid out once for each depth.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ncd.core.category import Diagram
+from ncd.interpret.draw.decorate import decorated
 from ncd.interpret.draw.glyph import Mark
-from ncd.interpret.draw.layout import Layout
+from ncd.interpret.draw.layout import Layout, label_runs
 from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, axis_runs, runs_width, size_runs, word
 from ncd.interpret.draw.measure import LABEL_SIZE, TITLE_SIZE, WIRE
+from ncd.interpret.draw.memory import remembered
+from ncd.interpret.draw.merge import Merged, merged_graph, merged_plan
+from ncd.interpret.draw.multi import kind_of
 from ncd.interpret.draw.palette import region
 from ncd.interpret.draw.plan import Plan, places_of, settled
 from ncd.interpret.draw.role import Roles
-from ncd.interpret.draw.rules import block_plan, plan
+from ncd.interpret.draw.rules import block_plan, sketch
 from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Text, Wire, rectangle
+from ncd.interpret.draw.style import Style
 from ncd.ops.control import Block, Broadcast, Scan
 
 SMALL_BODY = 6       # a repetition of so few operations shows them
 DEEPEST = 40         # levels of nesting that are drawn
 
 
-def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False) -> Scene:
-    """The scene of a diagram with so many levels of blocks opened."""
-    return _Opener(apart).layout(diagram.graph, 0, depth, False).scene
+def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False, style: Style | None = None) -> Scene:
+    """The scene of a diagram with so many levels of blocks opened, in a style (whose depth it then has)."""
+    style = replace(style or Style(), depth=depth)
+    opener = _Opener(style, apart)
+    (whole,) = diagram.graph.ops if len(diagram.graph) == 1 else (None,)
+    title = None
+    if style.width is not None and depth and isinstance(whole, Block) and whole.body.cod == diagram.cod:
+        scene = opener.layout(whole.body.graph, 0, depth - 1, False).scene      # a region has one row only
+        title = word(whole.title.replace("_", " "), SANS, limit=60)
+    else:
+        scene = opener.layout(diagram.graph, 0, depth, False).scene
+    return decorated(scene, diagram, style, opener.sizes, opener.shown, title)
 
 
 def levels(diagram: Diagram, most: int = 8) -> int:
@@ -47,31 +62,52 @@ def levels(diagram: Diagram, most: int = 8) -> int:
 
 
 class _Opener:
-    """Plans in which blocks and scans are open, remembered for the length of one picture."""
+    """Plans in which blocks and scans are open, remembered for the length of one picture.
 
-    def __init__(self, apart: bool = False):
-        self.memo, self.apart, self.roles = {}, apart, Roles()
+    Attributes:
+        sizes: {label: its sizes} of the axes whose labels were asked for.
+    """
+
+    def __init__(self, style: Style, apart: bool = False):
+        self.style, self.apart, self.roles = style, apart, Roles()
+        self.memo: dict = {}
+        self.sizes: dict[str, set] = {}
+        self.shown = self.label if style.hides_sizes else label_runs
 
     def layout(self, graph, level: int, depth: int, framed: bool, leads: Sequence[float] = (),
                tails: Sequence[float] = ()) -> Layout:
         def rule(op, order):
             return self.plan(op, order, level, depth)
-        return Layout(graph, rule, leads, tails, framed, self.apart)
+        if self.style.memory is not None:
+            graph = remembered(graph, self.style.memory)
+        if self.style.multi:
+            graph = merged_graph(graph, self.style.multi)
+        return Layout(graph, rule, leads, tails, framed, self.apart, self.shown)
 
-    def plan(self, op, order, level: int, depth: int) -> Plan:
+    def label(self, array, row: int) -> Runs:
+        """The label of a wire without its size, which the legend will tell."""
+        if array.axes:
+            axis = array.axes[row]
+            self.sizes.setdefault(axis.label, set()).add(axis)
+        return label_runs(array, row, array.labels)
+
+    def plan(self, drawn, order, level: int, depth: int) -> Plan:
+        op = drawn.original if isinstance(drawn, Merged) else drawn
         inner = op.op if isinstance(op, Broadcast) else op
         opened = isinstance(inner, Scan) or (isinstance(inner, Block) and depth > 0)
-        if not opened or level >= DEEPEST or inner is not op:
-            return settled(block_plan(op, self.roles.of(inner)), op, order) if isinstance(inner, Block) \
-                else plan(op, order)
-        key = (op, level, depth)
-        if key not in self.memo:
-            self.memo[key] = self._scan(op, level, depth) if isinstance(op, Scan) \
-                else self._block(op, level, depth)
-        return Plan([self.memo[key]], order=tuple(order))
+        if opened and level < DEEPEST and inner is op:
+            key = (op, level, depth)
+            if key not in self.memo:
+                self.memo[key] = self._scan(op, drawn, level, depth) if isinstance(op, Scan) \
+                    else self._block(op, drawn, level, depth)
+            return Plan([self.memo[key]], order=tuple(order))
+        made = block_plan(op, self.roles.of(inner)) if isinstance(inner, Block) else sketch(op)
+        if drawn is not op:
+            made = merged_plan(made, drawn, self.style.multi)
+        return settled(made, drawn, order)
 
     # -- a block, opened -------------------------------------------------------------
-    def _block(self, op: Block, level: int, depth: int) -> Mark:
+    def _block(self, op: Block, drawn, level: int, depth: int) -> Mark:
         inside = self.layout(op.body.graph, level + 1, depth - 1, True)
         title = word(op.title.replace("_", " "), SANS, limit=60)
         _, top, _, bottom = _extent(inside)
@@ -81,11 +117,11 @@ class _Opener:
         shade = rectangle(left, top, right, bottom, fill=region(self.roles.of(op), level), stroke="none",
                           layer=REGION)
         name = Text(title, left + 8, top + 16, TITLE_SIZE)
-        return _rigid(op, inside.inputs, inside.outputs, [shade, name, *inside.scene.elements],
+        return _rigid(drawn, inside.inputs, inside.outputs, [shade, name, *inside.scene.elements],
                       right, top, bottom)
 
     # -- a repetition ------------------------------------------------------------------
-    def _scan(self, op: Scan, level: int, depth: int) -> Mark:
+    def _scan(self, op: Scan, drawn, level: int, depth: int) -> Mark:
         leads = [WIRE + 4 if i in op.sequences else 0.0 for i in range(len(op.dom))]
         tails = [0.0 if i < op.states else WIRE + 4 for i in range(len(op.cod))]
         graph = op.body.graph
@@ -93,8 +129,8 @@ class _Opener:
             graph = Block(op.title, op.body).diagram.graph
         inside = self.layout(graph, level + 1, depth, True, leads, tails)
         _, top, _, bottom = _extent(inside)
-        ins = [_outer_rows(op, array, rows) for array, rows in zip(op.dom, inside.inputs)]
-        outs = [_outer_rows(op, array, rows) for array, rows in zip(op.cod, inside.outputs)]
+        ins = [_outer_rows(op, array, rows) for array, rows in zip(drawn.dom, inside.inputs)]
+        outs = [_outer_rows(op, array, rows) for array, rows in zip(drawn.cod, inside.outputs)]
         heights = [y for rows in (*ins, *outs) for y in rows]
         top, bottom = min(top, *heights) - 10 if heights else top, max(bottom, *heights) + 10 if heights \
             else bottom
@@ -103,17 +139,17 @@ class _Opener:
         width = inside.scene.width + 2 * shift
         first, last, below = times(op)
         made: list[Element] = [item.moved(shift, 0.0) for item in inside.scene.elements]
-        for arrays, rows, left in ((op.body.dom.inside, inside.inputs, 0.0),
-                                   (op.body.cod.inside, inside.outputs, width - shift)):
-            made += [_stub(left, left + shift, y, bool(array.axes))
-                     for array, ys in zip(arrays, rows) for y in ys]
+        for arrays, rows, left in ((inside.graph.inputs, inside.inputs, 0.0),
+                                   (inside.results, inside.outputs, width - shift)):
+            made += [_stub(left, left + shift, y, array, row)
+                     for array, ys in zip(arrays, rows) for row, y in enumerate(ys)]
         made += [Arc(bulge, top, bottom, -bulge, 2.0), Arc(width - bulge, top, bottom, bulge, 2.0)]
         texts = [Text(first, 0.0, bottom + 15, LABEL_SIZE), Text(last, width, top - 6, LABEL_SIZE, "end"),
                  Text(below, width / 2, bottom + 15, LABEL_SIZE, "middle")]
         made += [text for text in texts if text.runs]
         need = runs_width(below, LABEL_SIZE) + (2 * runs_width(first, LABEL_SIZE) + 16 if first else 0)
         spare = max(0.0, need - width, runs_width(last, LABEL_SIZE) - width) / 2
-        return _rigid(op, ins, outs, made, width, top - (24 if last else 0),
+        return _rigid(drawn, ins, outs, made, width, top - (24 if last else 0),
                       bottom + (21 if first or below else 0), spare)
 
 
@@ -144,14 +180,14 @@ def _extent(inside: Layout) -> tuple[float, float, float, float]:
 def _widen(inside: Layout, right: float) -> None:
     """Lead the results to the right edge of the region."""
     if right > inside.scene.width:
-        for array, rows in zip((inside.graph.types[w] for w in inside.graph.outputs), inside.outputs):
-            for y in rows:
-                inside.scene.elements.append(_stub(inside.scene.width, right, y, bool(array.axes)))
+        for array, rows in zip(inside.results, inside.outputs):
+            for row, y in enumerate(rows):
+                inside.scene.elements.append(_stub(inside.scene.width, right, y, array, row))
         inside.scene.width = right
 
 
-def _stub(left: float, right: float, y: float, axes: bool):
-    return Wire(((left, y), (right, y)), "wire" if axes else "scalar")
+def _stub(left: float, right: float, y: float, array, row: int) -> Wire:
+    return Wire(((left, y), (right, y)), kind_of(array, row))
 
 
 def _rigid(op, ins: Sequence[Sequence[float]], outs: Sequence[Sequence[float]], elements: list[Element],

@@ -11,7 +11,8 @@ from ncd.interpret.draw.svg import layered
 
 POINTS = 72.0                           # of the picture to the inch in a PDF: one pixel is one point
 RESOLUTION = 144.0                      # of a PNG: two pixels for one
-DASHES = {"wire": None, "scalar": (0, (1.5, 3.0)), "dash": (0, (6.0, 5.0))}
+DASHES = {"wire": None, "double": None, "tail": None, "fence": (0, (1.1, 3.4)),
+          "scalar": (0, (1.5, 3.0)), "dash": (0, (6.0, 5.0))}
 
 
 def png(scene: Scene, title: str = "") -> bytes:
@@ -59,8 +60,13 @@ def _patch(item: Element):
     from matplotlib.patches import Circle, PathPatch
     from matplotlib.path import Path
     if isinstance(item, Wire):
-        faint = item.kind == "scalar"
-        return PathPatch(Path(*_wire(item)), fill=False, edgecolor=FAINT if faint else INK, linewidth=1.0,
+        faint = item.kind in ("scalar", "tail", "fence")
+        points, codes = [], []
+        for line in item.lines:
+            more = _line(line, item.straight)
+            points += more[0]
+            codes += more[1]
+        return PathPatch(Path(points, codes), fill=False, edgecolor=FAINT if faint else INK, linewidth=1.0,
                          linestyle=DASHES[item.kind] or "solid", capstyle="butt", joinstyle="round")
     if isinstance(item, Text):
         return PathPatch(Path(*map(list, outline(item))), facecolor=item.fill, linewidth=0) \
@@ -78,13 +84,13 @@ def _patch(item: Element):
     return PathPatch(Path(points, codes), fill=item.fill != "none", **style)
 
 
-def _wire(wire: Wire):
+def _line(line, straight: bool):
     from matplotlib.path import Path
-    (x, y), *rest = wire.points
+    (x, y), *rest = line
     points, codes = [(x, y)], [Path.MOVETO]
     for to_x, to_y in rest:
         half = (to_x - x) / 2
-        if to_y == y or wire.kind == "dash":
+        if to_y == y or straight:
             points.append((to_x, to_y))
             codes.append(Path.LINETO)
         else:
@@ -95,6 +101,11 @@ def _wire(wire: Wire):
 
 
 def _arc(arc: Arc):
+    from matplotlib.path import Path
+    return Path.make_compound_path(*map(_half, arc.lines))
+
+
+def _half(arc: Arc):
     from matplotlib.path import Path
     half = Path.arc(-90, 90) if arc.reach > 0 else Path.arc(90, 270)
     height, middle = (arc.bottom - arc.top) / 2, (arc.top + arc.bottom) / 2

@@ -13,6 +13,8 @@ from ncd.core.size import ONE
 from ncd.interpret.draw import glyph
 from ncd.interpret.draw.glyph import Mark, Place
 from ncd.interpret.draw.mathtext import BOLD, ITALIC, ROMAN, Run, Runs, size_runs, value_runs, word
+from ncd.interpret.draw.measure import MEMORY
+from ncd.interpret.draw.memory import Load, Save
 from ncd.interpret.draw.palette import faces
 from ncd.interpret.draw.plan import Lane, Plan, places_of, settled
 from ncd.interpret.draw.reindexing import reindex_plan
@@ -27,19 +29,25 @@ LETTERS = 3          # a name of so many letters stands on the wire of an operat
 
 def commutes(op) -> bool:
     """Whether its inputs may be drawn in any order."""
+    op = getattr(op, "original", op)
     if isinstance(op, Map):
         return op.function.name in ("add", "multiply", "maximum", "minimum", "equal", "both", "either")
     return isinstance(op, Einsum)
 
 
 def plan(op, order: Sequence[int]) -> Plan:
-    """The plan of an operation whose inputs stand in a given order.
+    """The plan of an operation whose inputs stand in a given order."""
+    return settled(sketch(op), op, order)
+
+
+def sketch(op) -> Plan:
+    """The lanes and marks of an operation, in no order yet.
 
     Blocks and scans are drawn closed here; :mod:`ncd.interpret.draw.nested` opens them.
     """
     inner = op.op if isinstance(op, Broadcast) else op
     rule = RULES.get(type(inner)) or NAMED.get(type(inner).__name__) or _box
-    return settled(rule(inner, op), op, order)
+    return rule(inner, op)
 
 
 # -- by letters: axes that meet ------------------------------------------------------
@@ -233,8 +241,8 @@ def _norm(text: str):
         if not ins or len(ins) != len(outs):
             return _box(op, outer)
         features = getattr(op, "features", ())
-        on = [n for n, (i, j) in enumerate(ins) if outer.dom[i].labels[j] in features]
-        return Plan([*lanes, glyph.circle(ins, outs, (on or [len(ins) - 1])[0], text)])
+        on = [(i, j) for i, j in ins if outer.dom[i].labels[j] in features]
+        return Plan([*lanes, glyph.circle(ins, outs, (on or ins[-1:])[0], text)])
     return rule
 
 
@@ -302,6 +310,14 @@ def _constant_runs(op: Constant) -> Runs:
         (Run(str(op.value)),) if isinstance(op.value, bool) else value_runs(op.value))
 
 
+def _memory(save: bool):
+    def rule(op, outer) -> Plan:
+        name = (Run("C", ITALIC), Run(str(op.number), level=-1))
+        runs = (Run("→ "), *name) if save else (*name, Run(" →"))
+        return Plan([glyph.box(places_of(outer.dom), places_of(outer.cod), runs, fill=MEMORY)])
+    return rule
+
+
 def _random(op: Random, outer) -> Plan:
     lanes, ins, outs = split(outer, op.own)
     symbol = {"normal": "𝒩", "uniform": "𝒰"}.get(op.distribution, op.distribution)
@@ -311,7 +327,7 @@ def _random(op: Random, outer) -> Plan:
 RULES = {
     Einsum: _einsum, Map: _map, Stop: _stop, Reduce: _reduce, View: _view, Concat: _concat,
     Reindex: lambda op, outer: reindex_plan(op), Block: lambda op, outer: block_plan(outer), Scan: _scan,
-    Random: _random,
+    Random: _random, Save: _memory(True), Load: _memory(False),
     Parameter: _source(lambda op: word(op.title.lstrip("/"), BOLD, limit=20)),
     Key: _source(lambda op: word(op.title.lstrip("/"), BOLD, limit=20)),
     Constant: _source(_constant_runs), Iota: _source(lambda op: (Run("0, 1, …"),))}

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ncd.interpret.draw.mathtext import Runs, runs_width
-from ncd.interpret.draw.measure import DOT, INK
+from ncd.interpret.draw.measure import DOT, DOUBLE, INK
 
 Point = tuple[float, float]
 Bounds = tuple[float, float, float, float]
@@ -21,8 +21,9 @@ REGION, SEPARATOR, LINE, MARK, TEXT = range(5)
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A line through points. Kinds: ``wire`` (an axis), ``scalar`` (an array without axes),
-    ``dash`` (a separator; its steps are straight)."""
+    """A line through points. Kinds: ``wire`` (an axis), ``double`` (several as one), ``scalar`` (an
+    array without axes), ``dash`` (a separator), ``fence`` (a column), ``tail`` (to another row); the
+    steps of a separator and a fence are straight."""
 
     points: tuple[Point, ...]
     kind: str = "wire"
@@ -30,7 +31,18 @@ class Wire:
 
     @property
     def layer(self) -> int:
-        return SEPARATOR if self.kind == "dash" else LINE
+        return SEPARATOR if self.straight else LINE
+
+    @property
+    def straight(self) -> bool:
+        return self.kind in ("dash", "fence")
+
+    @property
+    def lines(self) -> tuple[tuple[Point, ...], ...]:
+        """The points of each line that is drawn: two for a double wire."""
+        if self.kind != "double":
+            return (self.points,)
+        return tuple(tuple((x, y + side) for x, y in self.points) for side in (-DOUBLE, DOUBLE))
 
     def bounds(self) -> Bounds:
         xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
@@ -77,6 +89,16 @@ class Arc:
     width: float = 1.0
     layer: int = MARK
     about: object = None
+    double: bool = False
+
+    @property
+    def lines(self) -> tuple[Arc, ...]:
+        """The half ellipses that are drawn: two for a double one."""
+        if not self.double:
+            return (self,)
+        grow = DOUBLE if self.reach > 0 else -DOUBLE
+        return tuple(replace(self, top=self.top - side, bottom=self.bottom + side, double=False,
+                             reach=self.reach + (grow if side > 0 else -grow)) for side in (-DOUBLE, DOUBLE))
 
     def bounds(self) -> Bounds:
         return (min(self.x, self.x + self.reach), self.top, max(self.x, self.x + self.reach), self.bottom)
@@ -170,10 +192,12 @@ class Strand:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of types: its place, and each array there with the heights of its wires."""
+    """A column of types: its middle, each array there with the heights of its wires, its two sides."""
 
     x: float
     arrays: tuple[tuple[object, tuple[float, ...]], ...]
+    left: float = 0.0
+    right: float = 0.0
 
 
 @dataclass

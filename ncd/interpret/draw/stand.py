@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ncd.interpret.draw.glyph import Mark, Place, centred, head, head_width
 from ncd.interpret.draw.mathtext import runs_width
 from ncd.interpret.draw.measure import BUNDLE, WIRE
+from ncd.interpret.draw.multi import kind_of
 from ncd.interpret.draw.plan import Lane, Plan, rows_of
 from ncd.interpret.draw.scene import Scene, Strand, dot
 from ncd.interpret.draw.settle import Chunk, depths, settle
@@ -232,7 +233,7 @@ class Stand:
         scene.add(unit.draw(at, y, unit.height), self.op)
         for place, offset in zip(unit.outs, unit.out_offsets):
             array = self.op.cod[place[0]]
-            strand = Strand(at + unit.leave, y + offset, "wire" if array.axes else "scalar")
+            strand = Strand(at + unit.leave, y + offset, kind_of(array, place[1]))
             strand.to(finish)
             made[place] = (strand, None)
 

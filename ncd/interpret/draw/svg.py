@@ -10,8 +10,9 @@ from ncd.interpret.draw.mathtext import SANS as SANS_STYLE
 from ncd.interpret.draw.measure import FAINT, INK, LIGHT, MARGIN, PLAIN, SANS, SERIF, SMALL, printable
 from ncd.interpret.draw.scene import Arc, Element, Scene, Shape, Text, Wire
 
-_WIRE_STYLE = {"wire": (INK, ""), "scalar": (FAINT, ' stroke-dasharray="1.5 3"'),
-               "dash": (INK, ' stroke-dasharray="6 5"')}
+_WIRE_STYLE = {"wire": (INK, ""), "double": (INK, ""), "tail": (FAINT, ""),
+               "fence": (FAINT, ' stroke-dasharray="1.1 3.4"'),
+               "scalar": (FAINT, ' stroke-dasharray="1.5 3"'), "dash": (INK, ' stroke-dasharray="6 5"')}
 Palette = Mapping[str, str]
 
 
@@ -31,12 +32,16 @@ def _attribute(text: str) -> str:
 
 def wire_path(wire: Wire) -> str:
     """The path of a wire: cubics with horizontal tangents where its height changes."""
-    (x, y), *rest = wire.points
+    return "".join(_line(points, wire.straight) for points in wire.lines)
+
+
+def _line(points: Sequence[tuple[float, float]], straight: bool) -> str:
+    (x, y), *rest = points
     pieces = [f"M{number(x)} {number(y)}"]
     for to_x, to_y in rest:
         if to_y == y:
             pieces.append(f"H{number(to_x)}")
-        elif wire.kind == "dash":
+        elif straight:
             pieces.append(f"L{number(to_x)} {number(to_y)}")
         else:
             half = (to_x - x) / 2
@@ -64,12 +69,14 @@ def _shape(shape: Shape, palette: Palette) -> str:
 
 
 def _arc(arc: Arc, palette: Palette) -> str:
-    radius = (arc.bottom - arc.top) / 2
-    sweep = 1 if arc.reach > 0 else 0
-    return (f'<path d="M{number(arc.x)} {number(arc.top)}'
-            f'A{number(abs(arc.reach))} {number(radius)} 0 0 {sweep} '
-            f'{number(arc.x)} {number(arc.bottom)}" fill="none" stroke="{palette.get(INK, INK)}" '
+    return (f'<path d="{"".join(map(_half, arc.lines))}" fill="none" stroke="{palette.get(INK, INK)}" '
             f'stroke-width="{number(arc.width)}"/>')
+
+
+def _half(arc: Arc) -> str:
+    radius = (arc.bottom - arc.top) / 2
+    return (f"M{number(arc.x)} {number(arc.top)}A{number(abs(arc.reach))} {number(radius)} 0 0 "
+            f"{1 if arc.reach > 0 else 0} {number(arc.x)} {number(arc.bottom)}")
 
 
 def spans(runs: Runs, size: float) -> str:

@@ -125,6 +125,8 @@ def _wire(grid: Grid, wire: Wire) -> None:
     (x, y), *rest = wire.points
     for to_x, to_y in rest:
         start, stop, here, there = grid.column(x), grid.column(to_x), grid.row(y), grid.row(to_y)
+        if wire.kind == "fence":
+            return
         if wire.kind == "dash":
             for column in range(start, stop + 1):
                 grid.faint.setdefault((there if column > (start + stop) / 2 else here, column), "╌")

@@ -32,6 +32,8 @@ _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "vare
           "Ψ": "Psi", "Ω": "Omega"}
 _MATH |= {letter: rf"\{name}" for letter, name in _GREEK.items()}
 _MATH["↯"] = r"\rightsquigarrow"
+_ACCENTS = {"\u0304": r"\=", "\u0305": r"\=", "\u0302": r"\^", "\u0303": r"\~", "\u0301": r"\'",
+            "\u0300": r"\`", "\u0308": r'\"', "\u0307": r"\."}
 _SPACES = {"\u2009": r"\,", "\u00a0": "~", "\u202f": r"\,"}
 
 
@@ -43,7 +45,9 @@ def escaped(text: str) -> str:
     """
     made = []
     for character in printable(text, 10_000):
-        if character in _ASCII:
+        if character in _ACCENTS and made:
+            made[-1] = rf"{_ACCENTS[character]}{{{made[-1]}}}"
+        elif character in _ASCII:
             made.append(_ASCII[character])
         elif character.isascii():
             made.append(character)
@@ -88,18 +92,22 @@ class _Writer:
         return self.colours.setdefault(value.upper(), f"c{len(self.colours)}")
 
     def wire(self, wire: Wire) -> str:
-        style = {"wire": "wire", "scalar": "scalar", "dash": "separator"}[wire.kind]
-        (x, y), *rest = wire.points
+        style = {"dash": "separator", "double": "wire"}.get(wire.kind, wire.kind)
+        return "\n".join(rf"\draw[{style}] {self._line(points, wire.straight)};" for points in wire.lines)
+
+    @staticmethod
+    def _line(points, straight: bool) -> str:
+        (x, y), *rest = points
         pieces = [_point(x, y)]
         for to_x, to_y in rest:
             half = (to_x - x) / 2
-            if to_y == y or wire.kind == "dash":
+            if to_y == y or straight:
                 pieces.append(f"-- {_point(to_x, to_y)}")
             else:
                 pieces.append(f".. controls {_point(x + half, y)} and {_point(to_x - half, to_y)} .. "
                               f"{_point(to_x, to_y)}")
             x, y = to_x, to_y
-        return rf"\draw[{style}] {' '.join(pieces)};"
+        return " ".join(pieces)
 
     def shape(self, shape: Shape) -> str:
         options = [] if shape.fill == "none" else [f"fill={self.colour(shape.fill)}"]
@@ -113,6 +121,10 @@ class _Writer:
         return rf"\path[{', '.join(options)}] {path};"
 
     def arc(self, arc: Arc) -> str:
+        return "\n".join(map(self._half, arc.lines))
+
+    @staticmethod
+    def _half(arc: Arc) -> str:
         half = (arc.bottom - arc.top) / 2 * UNIT
         # y points down: from the top the arc runs through the side that it bulges to.
         turn = "start angle=90, end angle=-90" if arc.reach > 0 else "start angle=90, end angle=270"
@@ -155,6 +167,8 @@ def write(scene: Scene, title: str) -> str:
         rf"\begin{{tikzpicture}}[x={number(UNIT)}bp, y=-{number(UNIT)}bp, line join=round,",
         f"  wire/.style={{draw={ink}, line width={number(UNIT)}bp}},",
         f"  scalar/.style={{draw={faint}, line width={number(UNIT)}bp, dash pattern=on 1.1bp off 2.2bp}},",
+        f"  tail/.style={{draw={faint}, line width={number(UNIT)}bp}},",
+        f"  fence/.style={{draw={faint}, line width={number(UNIT)}bp, dash pattern=on 0.8bp off 2.5bp}},",
         f"  separator/.style={{draw={ink}, line width={number(UNIT)}bp, dash pattern=on 4.5bp off 3.7bp}},",
         f"  label/.style={{inner sep=0, outer sep=0, text={ink}}}]",
         *body, r"\end{tikzpicture}", r"\end{document}", ""]
