@@ -34,10 +34,11 @@ from ncd.build.generators import (
 )
 from ncd.build.notation import einsum, rearrange, reindex
 from ncd.build.trace import diagram, size
+from ncd.ops.picture import Glyph
 from ncd.ops.source import Initialiser
 
 __all__ = [
-    "Initialiser", "block", "concat", "constant", "diagram", "eigh", "einsum", "elementwise", "equal", "flip",
-    "gather", "index", "iota", "key", "maximum", "minimum", "opaque", "pad", "parameter", "random",
+    "Glyph", "Initialiser", "block", "concat", "constant", "diagram", "eigh", "einsum", "elementwise",
+    "equal", "flip", "gather", "index", "iota", "key", "maximum", "minimum", "opaque", "pad", "parameter", "random",
     "rearrange", "reduce", "reindex", "repeat", "repeat_axis", "residual", "scan", "segment", "size",
     "slice_axis", "solve", "stop", "topk", "transpose", "where", "window"]

@@ -16,6 +16,7 @@ from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Eigh, Solve
 from ncd.ops.monoid import Monoid
 from ncd.ops.multilinear import Concat, Reindex, affine
+from ncd.ops.picture import Glyph
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Constant, Initialiser, Iota, Key, Parameter, Random
 
@@ -300,10 +301,14 @@ def scan(body: Diagram, axis: str, states: int = 1, sequences: int = 0, reverse:
     return Scan(body, axis_, states, arrays, reverse, share, title).diagram
 
 
-def opaque(name: str, signature: str, deterministic: bool = True, linear: tuple[int, ...] = ()) -> Diagram:
-    """A function of your own, known by name: each interpretation is told about it or refuses."""
+def opaque(name: str, signature: str, deterministic: bool = True, linear: tuple[int, ...] = (),
+           glyph: Glyph | None = None) -> Diagram:
+    """A function of your own, known by name: each interpretation is told about it or refuses.
+
+    ``glyph`` is the mark that pictures show; a box with its name where it is not given.
+    """
     left, right = _arrow(signature)
-    return Opaque(name, parse_type(left), parse_type(right), deterministic, linear).diagram
+    return Opaque(name, parse_type(left), parse_type(right), deterministic, linear, glyph).diagram
 
 
 def fresh_label(label: str, *wires: Wire) -> str:

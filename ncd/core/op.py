@@ -67,6 +67,7 @@ class Operation:
             by itself (einsum), see ``multilinear``.
         place: The name under which it keeps its parameters or keys, or None if it has none.
         tied: Whether equal places share those parameters.
+        glyph: A mark of its own in pictures (``ncd.build.Glyph``), or None.
         any_dtype: The positions of the inputs whose entries are moved, not computed with:
             written for floats, they take integers, truth values and keys as well.
     """
@@ -78,6 +79,7 @@ class Operation:
     linear: tuple[int, ...] = ()
     any_dtype: tuple[int, ...] = ()
     place: str | None = None
+    glyph = None
     tied = False
 
     def __init_subclass__(cls, **kwargs):

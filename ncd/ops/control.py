@@ -11,6 +11,7 @@ from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import Size
 from ncd.errors import ArityError, AxisError
+from ncd.ops.picture import Glyph
 
 
 def is_placed(diagram: Diagram) -> bool:
@@ -269,6 +270,7 @@ class Opaque(Operation):
     outputs: tuple[Array, ...]
     deterministic: bool = True
     linear: tuple[int, ...] = ()
+    glyph: Glyph | None = field(default=None, compare=False)
 
     primitive = True
 

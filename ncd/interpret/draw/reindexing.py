@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ncd.core.size import ONE, ZERO
-from ncd.interpret.draw import glyph
+from ncd.interpret.draw import boxes, glyph
 from ncd.interpret.draw.glyph import Mark
 from ncd.interpret.draw.mathtext import Run, Runs, size_runs, symbol_runs, word
 from ncd.interpret.draw.plan import Lane, Plan
@@ -76,8 +76,8 @@ def _reindexed(op: Reindex, group: list[int], outs: list[int]) -> Mark:
         stride = max(row.terms, key=lambda item: str(item[1]) != "1")[1]
         return glyph.trapezoid(ins, made, () if stride == ONE else size_runs(stride))
     if len(group) == 1:
-        return glyph.box(ins, made, _row_runs(row), 13.0)
-    return glyph.box(ins, made, word("reindex"))
+        return boxes.box(ins, made, _row_runs(row), 13.0)
+    return boxes.box(ins, made, word("reindex"))
 
 
 def _row_runs(row) -> Runs:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ncd.core.size import ONE
-from ncd.interpret.draw import glyph
+from ncd.interpret.draw import boxes, glyph
 from ncd.interpret.draw.glyph import Mark, Place
 from ncd.interpret.draw.mathtext import BOLD, ITALIC, ROMAN, Run, Runs, size_runs, value_runs, word
 from ncd.interpret.draw.measure import MEMORY
@@ -46,7 +46,8 @@ def sketch(op) -> Plan:
     Blocks and scans are drawn closed here; :mod:`ncd.interpret.draw.nested` opens them.
     """
     inner = op.op if isinstance(op, Broadcast) else op
-    rule = RULES.get(type(inner)) or NAMED.get(type(inner).__name__) or _box
+    rule = _own_mark if inner.glyph is not None else \
+        RULES.get(type(inner)) or NAMED.get(type(inner).__name__) or _box
     return rule(inner, op)
 
 
@@ -186,23 +187,31 @@ def _lifted_labels(op, own) -> set:
             if axis.label in lifted and sizes[axis.label] == axis.size}
 
 
+def _own_mark(op, outer) -> Plan:
+    """The mark that the operation brings."""
+    lanes, ins, outs = split(outer, op.own)
+    if not ins and not outs:
+        return Plan(lanes, head=word(op.glyph.text or op.name, op.glyph.style, limit=26))
+    return Plan([*lanes, boxes.own(ins, outs, op.glyph)])
+
+
 def _box(op, outer) -> Plan:
     lanes, ins, outs = split(outer, op.own)
     if not ins and not outs:                # acts on every entry alike
         return Plan(lanes, head=glyph.name_runs(op.name))
     if op.place is not None:
         lines = learned_lines(op)
-        mark = glyph.learned(ins, outs, lines) if ins else glyph.source(outs, lines[0])
+        mark = boxes.learned(ins, outs, lines) if ins else boxes.source(outs, lines[0])
     elif not ins:
-        mark = glyph.source(outs, glyph.name_runs(op.name))
+        mark = boxes.source(outs, glyph.name_runs(op.name))
     elif isinstance(op, Opaque) and len(ins) == len(outs) == 1 and 0 < len(op.title) <= LETTERS:
         mark = glyph.letter(ins, outs, word(op.title))
     elif isinstance(op, Opaque):
-        mark = glyph.box(ins, outs, word(op.title, limit=26))
+        mark = boxes.box(ins, outs, word(op.title, limit=26))
     elif not outs and len(outer.cod) == 1:
         mark = glyph.ending(ins, (), glyph.name_runs(op.name))
     else:
-        mark = glyph.box(ins, outs, glyph.name_runs(op.name))
+        mark = boxes.box(ins, outs, glyph.name_runs(op.name))
     return Plan([*lanes, mark])
 
 
@@ -210,7 +219,7 @@ def learned_lines(op) -> list[Runs]:
     """The bold symbol of a learned operation: its name above, ``+`` below where it has a bias."""
     kind = type(op).__name__
     symbol = {"Linear": "L", "Embedding": "E", "Convolution": "★"}.get(kind)
-    *before, symbol = [symbol] if symbol else glyph.wrapped(op.name.partition("[")[0], 2 if op.dom else 1, 6)
+    *before, symbol = [symbol] if symbol else boxes.wrapped(op.name.partition("[")[0], 2 if op.dom else 1, 6)
     runs = list(word(symbol, BOLD, limit=20))
     kernels = set(getattr(op, "kernels", ()))
     if len(kernels) == 1:
@@ -252,14 +261,14 @@ def _mean(op, outer) -> Plan:
 
 def _convolution(op, outer) -> Plan:
     lanes, ins, outs = split(outer, op.own)
-    return Plan([*lanes, glyph.star_box(ins, outs, learned_lines(op), _stride(op))])
+    return Plan([*lanes, boxes.star_box(ins, outs, learned_lines(op), _stride(op))])
 
 
 def _pool(op, outer) -> Plan:
     lanes, ins, outs = split(outer, op.own)
     kernel = (Run("★"), *_common(op.kernels))
     symbol = (Run("𝔼"),) if op.mean else word(op.monoid.name, ROMAN)
-    return Plan([*lanes, glyph.star_box(ins, outs, [symbol, kernel], _stride(op))])
+    return Plan([*lanes, boxes.star_box(ins, outs, [symbol, kernel], _stride(op))])
 
 
 def _stride(op) -> Runs:
@@ -293,16 +302,16 @@ def _concat(op: Concat, outer) -> Plan:
 
 def block_plan(op, role: str = "plain") -> Plan:
     title = (op.op if isinstance(op, Broadcast) else op).title
-    return Plan([glyph.block(places_of(op.dom), places_of(op.cod), title, role)])
+    return Plan([boxes.block(places_of(op.dom), places_of(op.cod), title, role)])
 
 
 def _scan(op: Scan, outer) -> Plan:
     runs = word(op.title, limit=26)
-    return Plan([glyph.box(places_of(outer.dom), places_of(outer.cod), runs, fill=faces("plain")[0])])
+    return Plan([boxes.box(places_of(outer.dom), places_of(outer.cod), runs, fill=faces("plain")[0])])
 
 
 def _source(runs):
-    return lambda op, outer: Plan([glyph.source(places_of(outer.cod), runs(op))])
+    return lambda op, outer: Plan([boxes.source(places_of(outer.cod), runs(op))])
 
 
 def _constant_runs(op: Constant) -> Runs:
@@ -314,14 +323,14 @@ def _memory(save: bool):
     def rule(op, outer) -> Plan:
         name = (Run("C", ITALIC), Run(str(op.number), level=-1))
         runs = (Run("→ "), *name) if save else (*name, Run(" →"))
-        return Plan([glyph.box(places_of(outer.dom), places_of(outer.cod), runs, fill=MEMORY)])
+        return Plan([boxes.box(places_of(outer.dom), places_of(outer.cod), runs, fill=MEMORY)])
     return rule
 
 
 def _random(op: Random, outer) -> Plan:
     lanes, ins, outs = split(outer, op.own)
     symbol = {"normal": "𝒩", "uniform": "𝒰"}.get(op.distribution, op.distribution)
-    return Plan([*lanes, glyph.box(ins, outs, (Run(symbol),))])
+    return Plan([*lanes, boxes.box(ins, outs, (Run(symbol),))])
 
 
 RULES = {
