@@ -57,6 +57,14 @@ def parser() -> argparse.ArgumentParser:
                                                              ".pdf .txt) or the diagram itself (.json)")
     made.add_argument("--depth", type=int, default=None, metavar="N",
                       help="open N levels of blocks (a model that is one block is opened once)")
+    look = made.add_argument_group("options of a picture")
+    look.add_argument("--width", type=float, metavar="PIXELS", help="rows of at most this width")
+    look.add_argument("--names", metavar="'Q K V'", help="names before the inputs")
+    look.add_argument("--multi", nargs="+", default=[], metavar="x=h,w", help="axes drawn as one double wire")
+    look.add_argument("--legend", action="store_true", help="sizes in a panel, not on the wires")
+    look.add_argument("--fences", action="store_true", help="a dotted line at each column of types")
+    look.add_argument("--memory", type=int, metavar="N", help="save and load what passes more than N columns")
+    look.add_argument("--theme", choices=["light", "dark"], help="of an SVG")
     made = command("cost", cost, "Show what a diagram costs, as formulas and as numbers.")
     made.add_argument("--by", choices=["operation"], help="a row for each operation")
     made = command("run", run, "Run a diagram on random inputs with JAX.")
@@ -158,9 +166,10 @@ def show(options) -> int:
         options.depth = 1 if hasattr(diagram.op, "body") else 0
     if sizes:
         diagram = diagram.bind(**sizes)
+    look = _look(options)
     if options.output:
         with _progress(f"writing {options.output}"):
-            report.write(diagram, Path(options.output), title, options.depth)
+            report.write(diagram, Path(options.output), title, options.depth, **look)
         if not options.json:
             print(f"wrote {options.output}")
             return 0
@@ -174,6 +183,20 @@ def show(options) -> int:
         return 0
     print(report.described(diagram, title, options.depth))
     return 0
+
+
+def _look(options) -> dict:
+    """The options of a picture that were given."""
+    made = {name: value for name in ("width", "names", "legend", "fences", "memory", "theme")
+            if (value := getattr(options, name)) not in (None, False)}
+    for text in options.multi:
+        name, sign, labels = text.partition("=")
+        if not sign or not name:
+            raise InputError(f"--multi {text}", want="a name and labels, as in x=h,w")
+        made.setdefault("multi", {})[name] = tuple(labels.replace(",", " ").split())
+    if made and not options.output:
+        raise InputError(f"--{next(iter(made))} without a picture", mend="add -o FILE.svg")
+    return made
 
 
 # -- cost ------------------------------------------------------------------------------

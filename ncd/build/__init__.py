@@ -39,6 +39,6 @@ from ncd.ops.source import Initialiser
 
 __all__ = [
     "Glyph", "Initialiser", "block", "concat", "constant", "diagram", "eigh", "einsum", "elementwise",
-    "equal", "flip", "gather", "index", "iota", "key", "maximum", "minimum", "opaque", "pad", "parameter", "random",
-    "rearrange", "reduce", "reindex", "repeat", "repeat_axis", "residual", "scan", "segment", "size",
-    "slice_axis", "solve", "stop", "topk", "transpose", "where", "window"]
+    "equal", "flip", "gather", "index", "iota", "key", "maximum", "minimum", "opaque", "pad", "parameter",
+    "random", "rearrange", "reduce", "reindex", "repeat", "repeat_axis", "residual", "scan", "segment",
+    "size", "slice_axis", "solve", "stop", "topk", "transpose", "where", "window"]

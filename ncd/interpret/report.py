@@ -63,7 +63,7 @@ def described(diagram: Diagram, title: str, depth: int = 0) -> str:
     return "\n".join(lines)
 
 
-def write(diagram: Diagram, path: Path, title: str, depth: int = 0) -> None:
+def write(diagram: Diagram, path: Path, title: str, depth: int = 0, **look) -> None:
     """Write by the suffix; what stood there before is replaced whole or not at all."""
     suffix = path.suffix.lower()
     if suffix != ".json":
@@ -72,7 +72,9 @@ def write(diagram: Diagram, path: Path, title: str, depth: int = 0) -> None:
             want = ", ".join((*FORMATS, ".json"))
             raise OutputError(f"cannot write `{path}`: its suffix says no format",
                               have=suffix or "no suffix", want=want)
-        diagram.draw(path, depth=depth)
+        if suffix == ".txt" and "width" in look:            # of characters, not of pixels
+            look["width"] = int(look["width"])
+        diagram.draw(path, depth=depth, **look)
         return
     text = diagram.to_json()
     temporary = None

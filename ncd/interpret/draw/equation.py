@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ncd.core.category import Diagram
+from ncd.core.check import diagrams_in
 from ncd.errors import AxisError, NcdError
+from ncd.interpret.draw.linked import Links, checked_links, regions, text_scene, unlinked
 from ncd.interpret.draw.mathtext import ROMAN, word
 from ncd.interpret.draw.nested import levels, scene_of
 from ncd.interpret.draw.scene import Scene, Text
@@ -19,13 +21,19 @@ SIGN_SIZE, NOTE_SIZE, ROOM = 26.0, 13.0, 22.0
 
 
 class Equation:
-    """Diagrams with signs between them; it draws as a diagram does."""
+    """Diagrams and texts with signs between them; it draws as a diagram does."""
 
-    def __init__(self, sides: Sequence[Diagram], signs: Sequence[str], notes: Sequence[str]):
+    def __init__(self, sides: Sequence[Diagram | str], signs: Sequence[str], notes: Sequence[str],
+                 links: Links):
         self.sides, self.signs, self.notes = tuple(sides), tuple(signs), tuple(notes)
+        self.links = dict(links)
+
+    @property
+    def diagrams(self) -> list[Diagram]:
+        return [side for side in self.sides if isinstance(side, Diagram)]
 
     def __str__(self):
-        shown = [f"({side})" for side in map(str, self.sides)]
+        shown = [side if isinstance(side, str) else f"({side})" for side in self.sides]
         return shown[0] + "".join(f" {sign} {side}" for sign, side in zip(self.signs, shown[1:]))
 
     def __repr__(self):
@@ -41,7 +49,7 @@ class Equation:
 
     @property
     def levels(self) -> int:
-        return max(map(levels, self.sides))
+        return max(map(levels, self.diagrams))
 
     def scene(self, depth: int = 0, apart: bool = False, style: Style | None = None) -> Scene:
         """The pictures in a row, their middles on one line, the signs between them."""
@@ -61,7 +69,11 @@ class Equation:
                     made.elements.append(above.moved(middle, 0.0))
                     right = left + max(right - left, width)
                 x += 2 * ROOM + right - left
-            scene = scene_of(side, depth, apart, style)
+            if isinstance(side, str):
+                scene = text_scene(side, self.links)
+            else:
+                scene = scene_of(side, depth, apart, style)
+                scene.elements += regions(scene, self.links)
             left, top, right, bottom = scene.bounds()
             dx, dy = x - left, -(top + bottom) / 2
             made.elements += [item.moved(dx, dy) for item in scene.elements]
@@ -70,15 +82,19 @@ class Equation:
         return made
 
 
-def equation(*sides, signs: str | Sequence[str] = "=", notes: Sequence[str] = ()) -> Equation:
-    """Diagrams side by side with signs between them.
+def equation(*sides, signs: str | Sequence[str] = "=", notes: Sequence[str] = (),
+             links: Links | None = None) -> Equation:
+    """Diagrams side by side with signs between them, beside formulas or code.
 
     Parameters:
-        sides: Two or more diagrams or operations.
+        sides: Two or more; each a diagram, an operation, or a text: a formula on one line (``^`` raises,
+            ``_`` lowers), code on several. At least one is a diagram.
         signs: What stands between each two, one for all or a list.
         notes: A small text above each sign, such as "snake".
-    Raises:    AxisError: Sides of two types with ``=`` between them. NcdError: Fewer than two sides, or
-               another number of signs.
+        links: {a term: an operation or its name}: one colour behind the term wherever a text has it
+            and behind the operation in the diagrams.
+    Raises:    AxisError: Sides of two types with ``=`` between them. NcdError: Fewer than two sides,
+               another number of signs, or a link to what no side has.
 
     >>> from ncd.core.category import Diagram, Ty
     >>> x = Ty("x")
@@ -86,14 +102,34 @@ def equation(*sides, signs: str | Sequence[str] = "=", notes: Sequence[str] = ()
     (x -> x) = (x -> x)
     """
     made = [getattr(side, "diagram", side) for side in sides]
-    if len(made) < 2 or not all(isinstance(side, Diagram) for side in made):
-        raise NcdError("an equation has two sides or more, each a diagram",
+    whole = [side for side in made if isinstance(side, Diagram)]
+    texts = [side for side in made if isinstance(side, str)]
+    if len(made) < 2 or not whole or len(whole) + len(texts) < len(made):
+        raise NcdError("an equation has two sides or more, each a diagram or a text, one a diagram",
                        have=", ".join(type(side).__name__ for side in made) or "nothing")
     between = [signs] * (len(made) - 1) if isinstance(signs, str) else list(signs)
     if len(between) != len(made) - 1:
         raise NcdError(f"{len(between)} signs between {len(made)} sides", want=str(len(made) - 1))
     for sign, left, right in zip(between, made, made[1:]):
+        if isinstance(left, str) or isinstance(right, str):
+            continue
         if sign == "=" and (left.dom, left.cod) != (right.dom, right.cod):
             raise AxisError("the sides of an equation have two types", have=f"`{left}` and `{right}`",
                             mend='give another sign, such as signs="≅"')
-    return Equation(made, between, notes)
+    links = checked_links(links or {})
+    missing = unlinked(links, texts, [op for side in whole for op in operations_in(side)])
+    if missing:
+        raise NcdError(f"the link {missing[0]!r} links nothing here",
+                       want="a term of a text to an operation, or to its name as the listing shows it")
+    return Equation(made, between, notes, links)
+
+
+def operations_in(diagram: Diagram) -> list:
+    """The operations of a diagram and of the diagrams inside them, each distinct one once."""
+    found: dict = {}
+    waiting = [diagram]
+    while waiting:
+        new = [op for op in dict.fromkeys(waiting.pop().graph.ops) if op not in found]
+        found.update(dict.fromkeys(new))
+        waiting.extend(diagrams_in(new))
+    return list(found)

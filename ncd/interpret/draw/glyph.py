@@ -42,6 +42,7 @@ class Mark:
         draw: (x, y, height) to elements.
         stretch: Whether its two rows may stand further apart (a cup).
         made: How the same mark is made on other rows.
+        kind: The name of what it is.
     """
 
     ins: tuple[Place, ...]
@@ -56,6 +57,7 @@ class Mark:
     out_offsets: tuple[float, ...] = ()
     stretch: bool = False
     made: Callable[..., Mark] | None = None
+    kind: str = ""
 
     def again(self, ins: Sequence[Place], outs: Sequence[Place], moved: Callable[[Place], Place]) -> Mark:
         """The same mark on other rows."""
@@ -97,7 +99,7 @@ def mark(function: Callable[..., Mark]) -> Callable[..., Mark]:
             if "on" in given:
                 new["on"] = moved(given["on"])
             return build(**new)
-        return replace(function(*args, **named), made=again)
+        return replace(function(*args, **named), made=again, kind=function.__name__)
     return build
 
 

@@ -14,7 +14,7 @@ from ncd.core.axis import Axis
 from ncd.core.size import Size
 from ncd.interpret.draw.measure import SMALL, printable, width_of
 
-ITALIC, ROMAN, BOLD, SANS = "italic", "roman", "bold", "sans"
+ITALIC, ROMAN, BOLD, SANS, MONO = "italic", "roman", "bold", "sans", "mono"
 LONGEST = 40
 _PARTS = re.compile(r"([^\W\d_][^\W_]*)_(.+?)('*)\Z")
 
@@ -36,7 +36,8 @@ def plain(runs: Runs) -> str:
 
 def runs_width(runs: Runs, size: float) -> float:
     """An estimate of the width of a formula, in whole pixels."""
-    return float(ceil(sum(width_of(run.text, size * (SMALL if run.level else 1)) for run in runs)))
+    return float(ceil(sum(0.602 * size * len(run.text) if run.style == MONO else width_of(
+        run.text, size * (SMALL if run.level else 1)) for run in runs)))
 
 
 def word(text: str, style: str = ITALIC, level: int = 0, limit: int = LONGEST) -> Runs:

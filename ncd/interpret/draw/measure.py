@@ -25,6 +25,7 @@ SMALL = 0.7          # the size of superscripts and subscripts
 
 SERIF = "Palatino, 'Palatino Linotype', 'TeX Gyre Pagella', 'Book Antiqua', Georgia, 'DejaVu Serif', serif"
 SANS = "'Gill Sans', 'TeX Gyre Heros', Helvetica, Arial, 'DejaVu Sans', sans-serif"
+MONO = "'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 
 INK, FAINT = "#111111", "#8a8a8a"
 LEARNED, SOURCE, VIEW_BAR, INDEX = "#e3ece0", "#fbeed3", "#111111", "#27496d"

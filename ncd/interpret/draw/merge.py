@@ -56,6 +56,8 @@ def merged_plan(plan: Plan, op: Merged, groups: Groups) -> Plan:
         ins, outs = _moved(unit.ins, before), _moved(unit.outs, after)
         key = (ins, outs)
         if key in seen:
+            if _kind(seen[key]) != _kind(unit):
+                _refuse(op, ins, outs)
             continue
         seen[key] = unit
         if isinstance(unit, Lane):
@@ -65,16 +67,25 @@ def merged_plan(plan: Plan, op: Merged, groups: Groups) -> Plan:
         else:
             made = unit.again(ins, outs, lambda place: (place[0], before[place[0]][place[1]]))
             units.append(_doubled(made) if made.stretch and _all_multi(op, ins, ()) else made)
-    for side, count in ((0, "ins"), (1, "outs")):
+    for side in (0, 1):
         places = [place for key in seen for place in key[side]]
-        if len(set(places)) < len(places):
-            i, j = next(place for place in places if places.count(place) > 1)
-            axis = (op.dom, op.cod)[side][i].axes[j]
-            raise NcdError(f"cannot draw {axis.label} as one double wire", where=op.original.name,
-                           why=f"the operation treats its axes {' '.join(p.label for p in axis.parts)} apart"
-                           if isinstance(axis, MultiAxis) else f"two {count} meet",
-                           mend="leave this multi-axis out, or draw that part as a block")
+        twice = next((place for place in places if places.count(place) > 1), None)
+        if twice is not None:
+            _refuse(op, (twice,) if side == 0 else (), (twice,) if side == 1 else ())
     return Plan(units, plan.head, plan.sign)
+
+
+def _kind(unit) -> str:
+    return "lane" if isinstance(unit, Lane) else unit.kind
+
+
+def _refuse(op: Merged, ins, outs) -> None:
+    axes = [arrays[i].axes[j] for arrays, places in ((op.dom, ins), (op.cod, outs)) for i, j in places]
+    axis = next((axis for axis in axes if isinstance(axis, MultiAxis)), axes[0])
+    parts = " ".join(str(part.label) for part in getattr(axis, "parts", (axis,)))
+    raise NcdError(f"cannot draw {axis.label} as one double wire", where=op.original.name,
+                   why=f"the operation treats the axes {parts} apart",
+                   mend="leave this multi-axis out, or draw that part as a closed block")
 
 
 def _where(array: Array, groups: Groups) -> dict[int, int]:

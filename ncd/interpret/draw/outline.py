@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ncd.errors import OutputError
-from ncd.interpret.draw.mathtext import BOLD, ITALIC, SANS
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, MONO, SANS
 from ncd.interpret.draw.measure import SMALL, printable
 from ncd.interpret.draw.scene import Text
 
@@ -42,7 +42,8 @@ def require_matplotlib(what: str):
 def _font(style: str):
     from matplotlib.font_manager import FontProperties
     serif = ["DejaVu Serif", "DejaVu Sans"]
-    return FontProperties(family=["DejaVu Sans"] if style == SANS else serif,
+    families = {SANS: ["DejaVu Sans"], MONO: ["DejaVu Sans Mono", "DejaVu Sans"]}
+    return FontProperties(family=families.get(style, serif),
                           style="italic" if style == ITALIC else "normal",
                           weight="bold" if style == BOLD else "normal")
 

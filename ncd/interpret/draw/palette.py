@@ -11,6 +11,9 @@ HUES = {"attention": "#cc79a7", "feed-forward": "#56b4e9", "convolution": "#0072
         "whole": "#7a7a8c", "plain": "#009e73"}
 """{role: hue}. A whole is a block of blocks; plain is what has no other role."""
 
+LINKS = ("#cfe3f7", "#fbdcc4", "#d3ecd9", "#f6edb0", "#ecd3e4", "#d6d6e6", "#c9ebf2", "#f3d0d0")
+"""Colours that link a term, a span of code and a region, in the order of the links."""
+
 DARK_PAGE = "#15181d"
 _REGION, _FRONT, _TOP, _SIDE = (0.09, 0.16), 0.26, 0.13, 0.45
 
@@ -37,7 +40,7 @@ def faces(role: str, page: str = "#ffffff") -> tuple[str, str, str]:
 
 def dark() -> dict[str, str]:
     """{a colour of a light picture: that of the dark one}."""
-    made = {}
+    made = {colour: mixed(colour, DARK_PAGE, 0.3) for colour in LINKS}
     for role in HUES:
         made |= {region(role, level): region(role, level, DARK_PAGE) for level in (0, 1)}
         made |= dict(zip(faces(role), faces(role, DARK_PAGE)))

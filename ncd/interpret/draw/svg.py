@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from ncd.interpret.draw.mathtext import BOLD, ITALIC, Runs
+from ncd.interpret.draw.mathtext import MONO as MONO_STYLE
 from ncd.interpret.draw.mathtext import SANS as SANS_STYLE
-from ncd.interpret.draw.measure import FAINT, INK, LIGHT, MARGIN, PLAIN, SANS, SERIF, SMALL, printable
+from ncd.interpret.draw.measure import FAINT, INK, LIGHT, MARGIN, MONO, PLAIN, SANS, SERIF, SMALL, printable
 from ncd.interpret.draw.scene import Arc, Element, Scene, Shape, Text, Wire
 
 _WIRE_STYLE = {"wire": (INK, ""), "double": (INK, ""), "tail": (FAINT, ""),
@@ -90,6 +91,8 @@ def spans(runs: Runs, size: float) -> str:
             attributes.append('font-weight="bold"')
         elif run.style == SANS_STYLE:
             attributes.append(f'font-family="{SANS}"')
+        elif run.style == MONO_STYLE:
+            attributes.append(f'font-family="{MONO}"')
         if run.level != level:
             rise = {1: -0.38, 0: 0.0, -1: 0.2}
             attributes.append(f'dy="{number((rise[run.level] - rise[level]) * size)}"')

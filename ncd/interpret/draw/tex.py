@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from ncd.interpret.draw.mathtext import BOLD, ITALIC, SANS, Runs
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, MONO, SANS, Runs
 from ncd.interpret.draw.measure import FAINT, INK, MARGIN, printable
 from ncd.interpret.draw.scene import Arc, Element, Scene, Shape, Text, Wire
 from ncd.interpret.draw.svg import layered, number
@@ -70,7 +70,7 @@ def _runs(runs: Runs) -> str:
     made = []
     for run in runs:
         text = escaped(run.text)
-        command = {ITALIC: "textit", BOLD: "textbf", SANS: "textsf"}.get(run.style)
+        command = {ITALIC: "textit", BOLD: "textbf", SANS: "textsf", MONO: "texttt"}.get(run.style)
         text = rf"\{command}{{{text}}}" if command else text
         if run.level:
             text = rf"\{'textsuperscript' if run.level > 0 else 'textsubscript'}{{{text}}}"
