@@ -16,7 +16,8 @@ from theory.catalogue import CATALOGUE, PLACED
 from theory.random import Sampler
 from theory.variables import KINDS
 
-SIZES = {"x": 6, "y": 5, "m": 8, "k": 4, "h": 2, "f": 12, "d": 7, "g": 2, "n": 2, "b": 2, "t": 3}
+SIZES = {"x": 6, "y": 5, "m": 8, "k": 4, "h": 2, "f": 12, "d": 7, "g": 2, "n": 2, "b": 2, "t": 3, "s": 1,
+         "a": 1, "c": 2, "v": 9, "N": 2, "x'": 2, "y'": 3, "classes": 5}
 NO_JAX = {"segment by product"}         # JAX differentiates it where no two entries meet only
 
 

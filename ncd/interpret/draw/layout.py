@@ -120,13 +120,15 @@ class Layout:
                 runs = self.labels(bundle.array, row)
                 if runs:
                     y = bundle.strands[row].y - RISE
-                    self.scene.elements.append(Text(runs, self.x + 4, y, LABEL_SIZE))
+                    self.scene.elements.append(Text(runs, self.x + 4, y, LABEL_SIZE,
+                                                    about=(bundle.array, row)))
                     widths.append(runs_width(runs, LABEL_SIZE))
         width = max(least, max(widths) + 12 if max(widths) else 0.0)
         for strand in (*(strand for bundle in self.live for strand in bundle.strands), *self.dashes.values()):
             strand.to(self.x + width)
         self.scene.columns.append(Column(self.x + width / 2, tuple(
-            (bundle.array, tuple(bundle.ys)) for bundle in self.live), self.x, self.x + width))
+            (bundle.array, tuple(bundle.ys)) for bundle in self.live), self.x, self.x + width,
+            tuple(bundle.wire for bundle in self.live)))
         self.x += width
 
     # -- a column of operations --------------------------------------------------------
@@ -149,7 +151,7 @@ class Layout:
         self._operate(items, stands, rows, edges, last)
 
     def _heights(self, items, stands) -> tuple[list, list]:
-        """The rows of each slot of each item, and (top, separator, bottom) of each item."""
+        """The rows of each slot of each item, and (top, separator, bottom) of each item, all placed."""
         primary = self._primary(items)
         chunks, owner = [], []
         for number, (item, stand) in enumerate(zip(items, stands)):
@@ -175,10 +177,13 @@ class Layout:
                 split.append(ys[at:at + width])
                 at += width
             top, bottom = min(edge[number]), max(edge[number])
-            seam = min(ys[0] - DASH, top - 2)
+            if stands[number]:
+                stands[number].place(split, top, bottom, ys[0])
+                ys = [*ys[:1], *(made[0] for made in stands[number].out_rows)]
+            seam = min(min(ys) - DASH, top - 2)
             seam = seam if above is None else max(seam, above + 2)
             rows.append(split)
-            edges.append((top, seam, bottom, ys))
+            edges.append((top, seam, bottom))
             above = bottom
         return rows, edges
 
@@ -279,8 +284,6 @@ class Layout:
     def _operate(self, items, stands, rows, edges, last: bool) -> None:
         """Draw the marks of a column between what goes in and what comes out."""
         there = [stand for stand in stands if stand is not None]
-        for stand, item_rows, edge in ((s, r, e) for s, r, e in zip(stands, rows, edges) if s):
-            stand.place(item_rows, edge[0], edge[2], edge[3][0])
         start = self.x
         begin = start + max(stand.enter for stand in there)
         width = max(stand.width for stand in there)

@@ -224,10 +224,12 @@ def learned_lines(op) -> list[Runs]:
     kernels = set(getattr(op, "kernels", ()))
     if len(kernels) == 1:
         runs += [Run(r.text, BOLD if not r.level else r.style, r.level) for r in size_runs(kernels.pop())]
+    transposed = getattr(op, "transposed", False) is True
+    if transposed:
+        runs.append(Run("T", ROMAN, 1))
     if op.place and op.place.lower() not in (kind.lower(), op.name.partition("[")[0].lower()):
-        runs.append(Run(word(op.place, limit=16)[0].text, ITALIC, 1))
-    if getattr(op, "transposed", False) is True:
-        runs.append(Run("T", ITALIC, 1))
+        name = word(op.place.lstrip("/"), limit=16)[0].text
+        runs.append(Run(f"\u2009{name}" if transposed else name, ITALIC, 1))
     if getattr(op, "bias", False) is True:
         runs.append(Run("+", BOLD, -1))
     return [*(word(line, BOLD, limit=20) for line in before), tuple(runs)]
@@ -266,9 +268,9 @@ def _convolution(op, outer) -> Plan:
 
 def _pool(op, outer) -> Plan:
     lanes, ins, outs = split(outer, op.own)
-    kernel = (Run("★"), *_common(op.kernels))
     symbol = (Run("𝔼"),) if op.mean else word(op.monoid.name, ROMAN)
-    return Plan([*lanes, boxes.star_box(ins, outs, [symbol, kernel], _stride(op))])
+    runs = (*symbol, Run("\u2009★"), *_common(op.kernels))
+    return Plan([*lanes, boxes.star_box(ins, outs, [runs], _stride(op))])
 
 
 def _stride(op) -> Runs:

@@ -192,12 +192,14 @@ class Strand:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of types: its middle, each array there with the heights of its wires, its two sides."""
+    """A column of types: its middle, each array there with the heights of its wires, its two sides, and
+    for each array its wire in the graph."""
 
     x: float
     arrays: tuple[tuple[object, tuple[float, ...]], ...]
     left: float = 0.0
     right: float = 0.0
+    wires: tuple[int, ...] = ()
 
 
 @dataclass

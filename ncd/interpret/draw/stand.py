@@ -14,7 +14,7 @@ from ncd.interpret.draw.mathtext import runs_width
 from ncd.interpret.draw.measure import BUNDLE, WIRE
 from ncd.interpret.draw.multi import kind_of
 from ncd.interpret.draw.plan import Lane, Plan, rows_of
-from ncd.interpret.draw.scene import Scene, Strand, dot
+from ncd.interpret.draw.scene import Scene, Strand, Text, dot
 from ncd.interpret.draw.settle import Chunk, depths, settle
 
 HEAD_ROOM, SIGN_ROOM, SIGN_SIZE = 27.0, 18.0, 16.0
@@ -133,7 +133,17 @@ class Stand:
         self.enter = travel([y - self.seen[place] for place, y in self._targets()])
         if self.sign:
             self.enter = max(self.enter, runs_width(self.sign, SIGN_SIZE) / 2 + 6, 22.0)
+        self._place_sign()
         self._place_out(low, high)
+
+    def _place_sign(self) -> None:
+        """The sign stands over its dot, or to the right of it where wires come to the dot from above."""
+        self.aside = False
+        if self.signed is not None:
+            unit, y = self.units[self.signed], self.ys[self.signed]
+            self.aside = isinstance(unit, Lane) and any(self.seen[place] < y for place in unit.ins)
+        if self.aside:
+            self.width = max(self.width, runs_width(self.sign, SIGN_SIZE) + 6)
 
     def _stretch_cups(self) -> None:
         """A cup is as wide as its wires stand apart, within reason and the room there is."""
@@ -197,7 +207,8 @@ class Stand:
             else:
                 self._mark(scene, unit, y, strands, begin, left, right, finish, made)
             if number == self.signed:
-                scene.add([centred(self.sign, begin, y - 11, SIGN_SIZE)], self.op)
+                scene.add([Text(self.sign, begin + 7, y - 6, SIGN_SIZE) if self.aside
+                           else centred(self.sign, begin, y - 11, SIGN_SIZE)], self.op)
         if self.text:
             first = min(self.ys, default=self.first)
             scene.add(head(self.text, (left + right) / 2, first - 7), self.op)

@@ -56,7 +56,7 @@ def wrapped(scene: Scene, width: float, label: Callable[[object, int], Runs]) ->
 
 def _moved(column: Column, dx: float, dy: float) -> Column:
     arrays = tuple((array, tuple(y + dy for y in ys)) for array, ys in column.arrays)
-    return Column(column.x + dx, arrays, column.left + dx, column.right + dx)
+    return Column(column.x + dx, arrays, column.left + dx, column.right + dx, column.wires)
 
 
 def _cuts(scene: Scene, left: float, right: float, width: float) -> list[Column]:
