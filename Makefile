@@ -25,6 +25,7 @@ lint: $(VENV)/.made
 
 stress: $(VENV)/.made
 	NCD_EXAMPLES=1000 $(BIN)/python -m pytest -n 2 tests/laws tests/semantics
+	NCD_EXAMPLES=10000 $(BIN)/python -m pytest -n 2 tests/unit/draw/test_geometry.py
 
 bench: $(VENV)/.made
 	$(BIN)/python -m tests.bench

@@ -137,11 +137,12 @@ class Stand:
         self._place_out(low, high)
 
     def _place_sign(self) -> None:
-        """The sign stands over its dot, or to the right of it where wires come to the dot from above."""
+        """The sign stands over its dot, or to the right of it where a wire passes on its way down or up."""
         self.aside = False
         if self.signed is not None:
-            unit, y = self.units[self.signed], self.ys[self.signed]
-            self.aside = isinstance(unit, Lane) and any(self.seen[place] < y for place in unit.ins)
+            y = self.ys[self.signed]
+            moves = [sorted((self.seen[place], to)) for place, to in self._targets()]
+            self.aside = any(high < y <= low for high, low in moves)
         if self.aside:
             self.width = max(self.width, runs_width(self.sign, SIGN_SIZE) + 6)
 
