@@ -103,6 +103,7 @@ def _check(tree, arguments, text, depth=0) -> None:
 
 
 def _count(tree) -> tuple[int, int]:
+    """Operations and calls for one entry; what holds no argument is a literal, made once: 0."""
     kind = tree[0]
     if kind in ("name", "number"):
         return 0, 0
@@ -115,10 +116,18 @@ def _count(tree) -> tuple[int, int]:
         flops, calls, parts = (exponent - 1, 0, tree[1:2]) if whole else (0, 1, tree[1:])
     else:
         flops, calls, parts = 1, 0, tree[1:]
+    if not any(map(_has_argument, parts)):
+        return 0, 0
     for part in parts:
         more = _count(part)
         flops, calls = flops + more[0], calls + more[1]
     return flops, calls
+
+
+def _has_argument(tree) -> bool:
+    if tree[0] in ("name", "number"):
+        return tree[0] == "name"
+    return any(map(_has_argument, tree[2] if tree[0] == "call" else tree[1:]))
 
 
 def _evaluate(tree, values, functions):

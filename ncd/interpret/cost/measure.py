@@ -26,12 +26,17 @@ NARROW = 8                               # with more inputs the matrix of depths
 
 
 class BodyCost(NamedTuple):
-    """A diagram measured: its sums, the depth from each input to each output, its peak."""
+    """A diagram measured: its sums, the depth from each input to each output, its peak.
+
+    ``returns`` says whose memory each output is: the input n (n), the output n (−1 − n, mostly its
+    own), or a parameter's (None).
+    """
 
     sums: tuple[Size, Size, Size, Size]
     depth: dict
     floor: tuple
     peak: Size
+    returns: tuple[int | None, ...]
 
 
 class Total:
@@ -60,7 +65,11 @@ class Meter:
     def __init__(self, table: Interpretation, convention: Convention):
         self.table, self.convention = table, convention
         self.operations: dict[Operation, OperationCost | None] = {}
-        self.bodies: dict[Diagram, BodyCost] = {}
+        # Equal diagrams may be written in two orders, or hold operations that nothing reads: costs
+        # belong to the schedule, {schedule: number} and {id of a diagram: (the diagram, its number)}.
+        self.schedules: dict[tuple, int] = {}
+        self.numbers: dict[int, tuple[Diagram, int]] = {}
+        self.bodies: list[BodyCost] = []
 
     def operation(self, op: Operation) -> OperationCost | None:
         """The cost of an operation by its rule; None where its definition is to be measured."""
@@ -83,40 +92,50 @@ class Meter:
     def body(self, op: Operation) -> Diagram:
         return op.body if isinstance(op, Scan) else op.expansion
 
+    def inside(self, op: Operation) -> BodyCost:
+        """The cost of the diagram that an operation without a rule stands for."""
+        return self.bodies[self.numbers[id(self.body(op))][1]]
+
     def measure(self, diagram: Diagram) -> BodyCost:
         """Measure a diagram after every body inside it; nothing recurses over depth."""
         stack = [diagram]
         while stack:
             current = stack[-1]
-            if current in self.bodies:
+            if id(current) in self.numbers:
                 stack.pop()
                 continue
-            inside = [self.body(op) for op in dict.fromkeys(current.graph.ops) if self.operation(op) is None]
-            waiting = [body for body in inside if body not in self.bodies]
+            graph = current.graph
+            inside = [None if self.operation(op) is not None else self.body(op) for op in graph.ops]
+            waiting = [body for body in inside if body is not None and id(body) not in self.numbers]
             if waiting:
                 stack.extend(waiting)
-            else:
-                stack.pop()
-                self.bodies[current] = self._measure(current.graph)
-        return self.bodies[diagram]
+                continue
+            stack.pop()
+            bodies = tuple(None if body is None else self.numbers[id(body)][1] for body in inside)
+            key = (graph.inputs, tuple(graph.ops), bodies, tuple(graph.args), graph.outputs)
+            number = self.schedules.setdefault(key, len(self.bodies))
+            self.numbers[id(current)] = (current, number)
+            if number == len(self.bodies):
+                self.bodies.append(self._measure(graph))
+        return self.bodies[self.numbers[id(diagram)][1]]
 
     def _measure(self, graph: Graph) -> BodyCost:
         totals = [Total(), Total(), Total(), Total()]
-        sums: dict[Operation, tuple] = {}
         for op in graph.ops:
-            if op not in sums:
-                sums[op] = self.sums(op)
-            for total, size in zip(totals, sums[op]):
+            for total, size in zip(totals, self.sums(op)):
                 total.add(size)
         rows, floor = self._depth(graph)
-        return BodyCost(tuple(total.size for total in totals), rows, floor, self._peak(graph))
+        root, first = self._roots(graph), {}
+        returns = tuple(r if r is None or r < len(graph.inputs) else -1 - first.setdefault(r, place)
+                        for place, r in enumerate(root[wire] for wire in graph.outputs))
+        return BodyCost(tuple(total.size for total in totals), rows, floor, self._peak(graph, root), returns)
 
     def sums(self, op: Operation) -> tuple[Size, Size, Size, Size]:
         """FLOPs, transcendental calls, bytes read and written of one operation."""
         found = self.operation(op)
         if found is not None:
             return found[:4]
-        inner = self.bodies[self.body(op)]
+        inner = self.inside(op)
         return self._looped(op, inner)[:4] if isinstance(op, Scan) else inner.sums
 
     def _looped(self, op: Scan, inner: BodyCost) -> OperationCost:
@@ -148,7 +167,7 @@ class Meter:
             merged = _merge(values) or {None: 0}
             made = {source: depth + steps for source, depth in merged.items()}
             return [made] * len(op.cod)
-        inner = self.bodies[self.body(op)]
+        inner = self.inside(op)
         if isinstance(op, Scan):     # a barrier: a step begins when the one before has ended
             steps = _plain(self._looped(op, inner).depth)
             made = {s: d + steps for s, d in (_merge(values) or {None: 0}).items()}
@@ -165,17 +184,30 @@ class Meter:
         return made
 
     # -- memory: the schedule as it is written -------------------------------------
-    def _peak(self, graph: Graph) -> Size:
+    def _roots(self, graph: Graph) -> list[int | None]:
+        """For each wire the wire whose memory it is; None for a parameter's.
+
+        A view holds nothing of its own, nor does a block that returns what it was given.
+        """
+        root: list[int | None] = list(range(len(graph.inputs)))
+        for op, args, wires in graph:
+            if isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming):
+                root.append(root[args[0]])
+            elif isinstance(op, Parameter):
+                root.append(None)
+            elif isinstance(op, Scan) or self.operation(op) is not None:
+                root.extend(wires)
+            else:
+                root.extend(None if n is None else root[args[n]] if n >= 0 else wires[-1 - n]
+                            for n in self.inside(op).returns)
+        return root
+
+    def _peak(self, graph: Graph, root: list[int | None]) -> Size:
         """The largest total of live intermediates; the inputs are the caller's.
 
-        An operation holds its inputs and outputs at once; a view holds nothing of its own,
-        and what it views lives on as long as the view does.
+        An operation holds its inputs and outputs at once; what is viewed lives as long as its views.
         """
-        root = list(range(len(graph.inputs)))
-        for op, args, wires in graph:
-            alias = isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming)
-            root.extend([root[args[0]]] if alias else wires)
-        last: dict[int, int] = {}
+        last: dict[int | None, int] = {}
         for wire, node in enumerate(graph.last_use):
             last[root[wire]] = max(last.get(root[wire], -1), node)
         ends: list[list[int]] = [[] for _ in range(len(graph) + 1)]
@@ -184,14 +216,14 @@ class Meter:
         for node, (op, _, wires) in enumerate(graph):
             before, own = live.size, ZERO
             for wire in wires:
-                if root[wire] == wire and not isinstance(op, Parameter):
+                if root[wire] == wire:
                     sizes[wire] = array_bytes(graph.types[wire], self.convention)
                     live.add(sizes[wire])
                     own = own + sizes[wire]
                     ends[min(max(last[wire], node), len(graph))].append(wire)
             inner = own
             if self.operation(op) is None:
-                inside = self.bodies[self.body(op)].peak
+                inside = self.inside(op).peak
                 # A block's peak counts its outputs; a scan holds all its outputs during a step.
                 inner = own + inside if isinstance(op, Scan) else extremum("max", (own, inside))
             seen[before + inner] = None

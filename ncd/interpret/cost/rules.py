@@ -127,7 +127,8 @@ def _segment(op: Segment, convention: Convention) -> OperationCost:
 
 
 def _solve(op: Solve, convention: Convention) -> OperationCost:
-    """LU with partial pivoting: 2n³/3, then 2n² for each right-hand side (Golub, Van Loan §3)."""
+    """LU with partial pivoting, each comparison of magnitudes an operation: 2(n³ − n)/3; then both
+    triangular systems, 2n² − n for each right-hand side (Golub, Van Loan §3)."""
     n = op.matrix.size(op.row)
     batch = ONE
     for axis in op.matrix.without(op.row, op.column):
@@ -138,7 +139,7 @@ def _solve(op: Solve, convention: Convention) -> OperationCost:
     for axis in op.matrix.without(op.row, op.column):
         if axis.label not in op.right.labels:
             sides = sides * axis.size
-    return work(op, convention, batch * n ** 3 * Fraction(2, 3) + sides * n ** 2 * 2)
+    return work(op, convention, batch * (n ** 3 - n) * Fraction(2, 3) + sides * (n ** 2 * 2 - n))
 
 
 def _eigh(op: Eigh, convention: Convention) -> OperationCost:
