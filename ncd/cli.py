@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     look.add_argument("--legend", action="store_true", help="sizes in a panel, not on the wires")
     look.add_argument("--fences", action="store_true", help="a dotted line at each column of types")
     look.add_argument("--memory", type=int, metavar="N", help="save and load what passes more than N columns")
+    look.add_argument("--text-as-paths", action="store_true", help="an SVG with its texts as outlines")
     look.add_argument("--theme", choices=["light", "dark"], help="of an SVG")
     made = command("cost", cost, "Show what a diagram costs, as formulas and as numbers.")
     made.add_argument("--by", choices=["operation"], help="a row for each operation")
@@ -187,7 +188,8 @@ def show(options) -> int:
 
 def _look(options) -> dict:
     """The options of a picture that were given."""
-    made = {name: value for name in ("width", "names", "legend", "fences", "memory", "theme")
+    made = {name: value for name in ("width", "names", "legend", "fences", "memory", "theme",
+                                         "text_as_paths")
             if (value := getattr(options, name)) not in (None, False)}
     for text in options.multi:
         name, sign, labels = text.partition("=")
@@ -195,7 +197,7 @@ def _look(options) -> dict:
             raise InputError(f"--multi {text}", want="a name and labels, as in x=h,w")
         made.setdefault("multi", {})[name] = tuple(labels.replace(",", " ").split())
     if made and not options.output:
-        raise InputError(f"--{next(iter(made))} without a picture", mend="add -o FILE.svg")
+        raise InputError(f"--{next(iter(made)).replace('_', '-')} without a picture", mend="add -o FILE.svg")
     return made
 
 

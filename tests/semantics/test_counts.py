@@ -17,6 +17,7 @@ from ncd.ops.matrix import Eigh
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.primitive import BASIS
 from ncd.ops.scalar import SCALARS, ScalarFunction
+from ncd.zoo.vision import vision_transformer
 from tests.counting import Loops, count
 from tests.derivatives import distance
 from tests.semantics.test_derivative_layers import CASES, at
@@ -27,7 +28,9 @@ from theory.random import Sampler, parameters, values
 from theory.variables import KINDS
 
 COUNTED = ("flops", "transcendentals", "reads", "writes")
-SMALL = {"mlp_recogniser": lambda: ncd.zoo.mlp_recogniser("y", "x", "d", "k")}
+SMALL = {"mlp_recogniser": lambda: ncd.zoo.mlp_recogniser("y", "x", "d", "k"),
+         "identity_resnet": lambda: ncd.zoo.identity_resnet("n", 2).bind(n=1, x=2, y=3),
+         "unet": lambda: ncd.zoo.unet("c", depth=1), "vision_transformer": lambda: vision_transformer(2)}
 
 
 def differences(diagram: Diagram, inputs, params, sizes: dict, table=COST) -> dict:

@@ -15,7 +15,7 @@ from ncd.interpret.parameter import places
 from tests import jaxprs
 from tests.semantics.test_counts import drawn
 from tests.semantics.test_derivative_layers import CASES, at
-from tests.semantics.test_zoo import SIZES, WIDE
+from tests.semantics.test_zoo import PARTS, SIZES, WIDE
 from tests.strategies import EXAMPLES, examples, samplers
 from theory.law import KEY, _jax_inputs
 from theory.random import parameters, values
@@ -49,8 +49,8 @@ def test_every_layer(name):
         assert unexplained(diagram, here.inputs, here.params, here.sizes) == {}
 
 
-@pytest.mark.parametrize("name", ncd.zoo.ZOO)
-@pytest.mark.parametrize("sizes", [SIZES, WIDE], ids=["small", "wide"])
+@pytest.mark.parametrize(("name", "sizes"), [
+    *((name, SIZES) for name in ncd.zoo.ZOO), *((name, WIDE) for name in PARTS)])
 def test_every_model_of_the_zoo(name, sizes):
     model = ncd.zoo.ZOO[name]()
     assert unexplained(model, values(model.dom, sizes, 0), parameters(model, sizes, 0), sizes) == {}

@@ -18,7 +18,7 @@ from ncd.interpret.jax import JAX
 from ncd.nn.star import Star
 from ncd.ops.control import Scan
 from tests.semantics.test_derivative_layers import CASES, at
-from tests.semantics.test_zoo import SIZES, WIDE
+from tests.semantics.test_zoo import PARTS, SIZES, WIDE
 from theory.law import KEY, _jax_inputs
 from theory.random import parameters, values
 
@@ -127,7 +127,7 @@ def test_every_cause_is_used():
     assert set(CAUSES) == {cause for causes in DIFFER.values() for cause in causes}
 
 
-@pytest.mark.parametrize("name", ncd.zoo.ZOO)
+@pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("sizes", [SIZES, WIDE], ids=["small", "wide"])
 def test_every_model_of_the_zoo(name, sizes):
     """Exactly XLA's, once its loops run once and taps on the padding are left out."""

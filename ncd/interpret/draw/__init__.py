@@ -31,7 +31,10 @@ def svg(diagram, depth: int = 0, theme: str = "light", **options) -> str:
         depth, theme, options: See :class:`ncd.interpret.draw.style.Style`.
     """
     style = style_of({"depth": depth, "theme": theme, **options})
-    return write(*_scene(diagram, style), THEMES[style.theme])
+    outlined = None
+    if style.text_as_paths:
+        from ncd.interpret.draw.outline import path_data as outlined
+    return write(*_scene(diagram, style), THEMES[style.theme], outlined)
 
 
 def _scene(diagram, style: Style, apart: bool = False) -> tuple[Scene, str]:
@@ -96,7 +99,8 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: 
         depth: How many levels of blocks are opened.
         theme: ``"light"`` or ``"dark"``, for SVG.
         page: For HTML, ``measures`` and ``price``: the costs that the page shows.
-        options: ``width``, ``names``, ``multi``, ``legend``, ``fences``, ``memory``: see
+        options: ``width``, ``names``, ``multi``, ``legend``, ``fences``, ``memory``,
+            ``text_as_paths``: see
             :class:`ncd.interpret.draw.style.Style`.
     Raises:    OutputError: Another suffix, a renderer that is not installed, or a file that cannot be
                written; a file that stood there before is then untouched.

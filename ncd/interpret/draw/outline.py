@@ -81,3 +81,19 @@ def outline(text: Text) -> Outline:
         made += [(start + at + px * size, text.y - rise - py * size) for px, py in points]
         all_codes += codes
     return Outline(tuple(made), tuple(all_codes))
+
+
+def path_data(text: Text) -> str:
+    """A text of a scene as the data of an SVG path.
+
+    Raises:
+        OutputError: Matplotlib is not installed.
+    """
+    points, codes = outline(text)
+    made, at = [], 0
+    while at < len(codes):
+        letter, count = {1: ("M", 1), 2: ("L", 1), 3: ("Q", 2), 4: ("C", 3), 79: ("Z", 1)}[codes[at]]
+        here = " ".join(f"{x:.2f} {y:.2f}" for x, y in points[at:at + count])
+        made.append(letter if letter == "Z" else letter + here)
+        at += count
+    return "".join(made)

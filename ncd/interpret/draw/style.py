@@ -25,6 +25,7 @@ class Style:
         multi: {name: labels}: neighbouring axes drawn as one double wire, ``{"x": "h w"}``.
         legend: True to put sizes into a panel instead of on the wires, or more rows {symbol: size}.
         fences: Whether a dotted line stands at each column of types.
+        text_as_paths: Whether an SVG has its texts as outlines, the same in every viewer.
         memory: Arrays that pass more columns than this are saved and loaded again, not led along.
     Raises:    NcdError: An option that is none of its values.
     """
@@ -37,6 +38,7 @@ class Style:
     legend: bool | Mapping[str, object] = False
     fences: bool = False
     memory: int | None = None
+    text_as_paths: bool = False
 
     def __post_init__(self):
         if not _whole(self.depth):

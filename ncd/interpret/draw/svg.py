@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from ncd.interpret.draw.mathtext import BOLD, ITALIC, Runs
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, Runs, plain
 from ncd.interpret.draw.mathtext import MONO as MONO_STYLE
 from ncd.interpret.draw.mathtext import SANS as SANS_STYLE
 from ncd.interpret.draw.measure import FAINT, INK, LIGHT, MARGIN, MONO, PLAIN, SANS, SERIF, SMALL, printable
@@ -126,8 +126,19 @@ def layered(elements: Iterable[Element]) -> Sequence[Element]:
                   key=lambda item: item.layer)
 
 
-def write(scene: Scene, title: str, palette: Palette = LIGHT) -> str:
-    """The whole document: a page with the scene, its margins and a title for readers."""
+def _outlined(text: Text, palette: Palette, outlined: Callable[[Text], str]) -> str:
+    """A text as a path, told to readers as what it says."""
+    return (f'<path class="text" role="img" aria-label={_attribute(plain(text.runs))} '
+            f'd="{outlined(text)}" fill="{palette.get(text.fill, text.fill)}"/>')
+
+
+def write(scene: Scene, title: str, palette: Palette = LIGHT,
+          outlined: Callable[[Text], str] | None = None) -> str:
+    """The whole document: a page with the scene, its margins and a title for readers.
+
+    Parameters:
+        outlined: A text to the data of a path, where texts are drawn as paths.
+    """
     left, top, right, bottom = scene.bounds()
     left, top = left - MARGIN, top - MARGIN
     width, height = right + MARGIN - left, bottom + MARGIN - top
@@ -140,6 +151,7 @@ def write(scene: Scene, title: str, palette: Palette = LIGHT) -> str:
         f'fill="{palette.get(PLAIN, PLAIN)}"/>',
         f'<g font-family="{SERIF}" fill="{palette.get(INK, INK)}" stroke-linecap="butt" '
         'stroke-linejoin="round">']
-    lines.extend(element(item, palette) for item in layered(scene.elements))
+    lines.extend(element(item, palette) if outlined is None or not isinstance(item, Text)
+                 else _outlined(item, palette, outlined) for item in layered(scene.elements))
     lines.append("</g>\n</svg>\n")
     return "\n".join(lines)

@@ -261,3 +261,16 @@ def test_the_command_line_takes_the_options(tmp_path, capsys):
         assert not (tmp_path / "b.svg").exists()
     assert main(["show", "gru", "--fences"]) != 0
     assert "without a picture" in capsys.readouterr().err
+
+
+def test_texts_as_paths_look_the_same_everywhere(monkeypatch):
+    pytest.importorskip("matplotlib", reason="matplotlib, an extra, makes the outlines")
+    made = attention.draw(text_as_paths=True)
+    root = ElementTree.fromstring(made)
+    outlined = [item for item in root.iter() if item.get("class") == "text"]
+    assert "<text" not in made and made == attention.draw(text_as_paths=True)
+    assert len(outlined) == attention.draw().count("<text ") and outlined[0].get("aria-label") == "y"
+    assert all(set(item.get("d")) <= set("MLQCZ0123456789.- ") for item in outlined)
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(NcdError, match=r"ncd\[picture\]"):
+        attention.draw(text_as_paths=True)
