@@ -16,7 +16,7 @@ from dataclasses import replace
 from ncd.errors import NcdError, OutputError
 from ncd.interpret.draw.equation import Equation, equation
 from ncd.interpret.draw.measure import THEMES
-from ncd.interpret.draw.nested import levels, scene_of
+from ncd.interpret.draw.nested import levels, opened_mark, scene_of
 from ncd.interpret.draw.scene import Scene
 from ncd.interpret.draw.style import Style, style_of
 from ncd.interpret.draw.svg import write
@@ -81,7 +81,7 @@ def html(diagram, depth: int = 0, measures=None, price=None, **options) -> str:
     most = shown.levels if isinstance(shown, Equation) else levels(shown)
     name = f"{title}: {shown}" if isinstance(title, str) else str(shown)
     return live.write(lambda level: _scene(shown, replace(style, depth=level), True)[0], most, name, measures,
-                      price, style.depth)
+                      price, style.depth, lambda block: opened_mark(block, style))
 
 
 FORMATS = {".svg": svg, ".html": html, ".tex": _tex, ".png": _png, ".pdf": _pdf, ".txt": text}

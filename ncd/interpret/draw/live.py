@@ -26,7 +26,7 @@ MOST_LEVELS = 6
 
 def write(drawn: Callable[[int], Scene], levels: int, title: str,
           measures: Mapping[str, tuple[str, Size]] | None = None, price: Callable | None = None,
-          depth: int = 0) -> str:
+          depth: int = 0, opened: Callable | None = None) -> str:
     """The page.
 
     Parameters:
@@ -34,27 +34,29 @@ def write(drawn: Callable[[int], Scene], levels: int, title: str,
         measures: {name: (unit, formula)} of the whole diagram; none are shown where it is not given.
         price: An operation to the formula of its FLOPs, or None where it has none.
         depth: The level of blocks that is open at first.
+        opened: A block to the mark of its body, laid out, to be opened in place.
     """
     things = _Things(measures or {}, price)
     top = min(levels, MOST_LEVELS)
     pictures = [_picture(drawn(level), things) for level in range(top + 1)]
     views = "".join(f'<section data-level="{level}"{"" if level == min(depth, top) else " hidden"}>{svg}'
                     "</section>" for level, svg in enumerate(pictures))
+    bodies = _bodies(things, opened) if opened is not None else ""
     symbols = sorted({name for size in things.sizes for name in size.symbols})
     data = {"things": things.rows, "symbols": symbols, "level": min(depth, top), "levels": top,
             "measures": [{"name": name, "unit": unit, "formula": str(size), "code": javascript(size)}
                          for name, (unit, size) in (measures or {}).items()]}
     text = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c").replace("&", "\\u0026")
     shown = escape(printable(title, 10_000))
-    parts = {"TITLE": shown, "VIEWS": views, "DATA": text}
-    return re.sub("@(TITLE|VIEWS|DATA)@", lambda match: parts[match[1]], PAGE)
+    parts = {"TITLE": shown, "VIEWS": views, "DATA": text, "BODIES": bodies}
+    return re.sub("@(TITLE|VIEWS|DATA|BODIES)@", lambda match: parts[match[1]], PAGE)
 
 
 class _Things:
     """What may be pointed at: operations and axes, each distinct one once."""
 
     def __init__(self, measures: Mapping[str, tuple[str, Size]], price: Callable | None):
-        self.price, self.rows, self.numbers = price, [], {}
+        self.price, self.rows, self.numbers, self.abouts = price, [], {}, []
         self.sizes: list[Size] = [size for _, size in measures.values()]
 
     def number(self, about) -> int:
@@ -62,6 +64,7 @@ class _Things:
             row = self._axis(*about) if isinstance(about, tuple) else self._operation(about)
             self.numbers[about] = len(self.rows)
             self.rows.append(row)
+            self.abouts.append(about)
         return self.numbers[about]
 
     def group(self, about, inside: str) -> str:
@@ -106,11 +109,38 @@ def _picture(scene: Scene, things: _Things) -> str:
     box = (left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN)
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(map(number, box))}" '
              f'font-family="{SERIF}" fill="#111111">']
-    for about, items in _grouped(scene):
-        inside = "".join(_drawn(item) for item in items if not isinstance(item, Shape) or item.seen)
-        lines.append(inside if about is None else things.group(about, inside))
+    lines += [_group(about, items, things) for about, items in _grouped(scene)]
     lines.append("</svg>")
     return "\n".join(lines)
+
+
+def _bodies(things: _Things, opened: Callable) -> str:
+    """A template for each block that is drawn closed somewhere, in a picture or in another template."""
+    made, at = [], 0
+    while at < len(things.rows):
+        op = things.abouts[at]
+        if things.rows[at].get("block"):
+            mark = opened(op)
+            scene = Scene(list(mark.draw(0.0, 0.0, mark.height)))
+            title, inside = scene.elements[:2], Scene(scene.elements[2:])
+            groups = "".join(_group(about, items, things) for about, items in _grouped(inside))
+            rows = [",".join(map(number, offsets)) for offsets in (mark.in_offsets, mark.out_offsets)]
+            label = escape(f"close {things.rows[at]['name']}", quote=True)
+            made.append(
+                f'<template id="body-{at}"><svg xmlns="http://www.w3.org/2000/svg">'
+                f'<g class="opened" tabindex="0" role="group" aria-label="{label}" '
+                f'data-ins="{rows[0]}" data-outs="{rows[1]}" '
+                f'data-width="{number(mark.width)}" data-top="{number(-mark.up)}" '
+                f'data-bottom="{number(mark.height + mark.down)}"><g class="title" role="button" '
+                f'aria-expanded="true" aria-label="{label}">{"".join(map(element, title))}</g>'
+                f"{groups}</g></svg></template>")
+        at += 1
+    return "".join(made)
+
+
+def _group(about, items: list, things: _Things) -> str:
+    inside = "".join(_drawn(item) for item in items if not isinstance(item, Shape) or item.seen)
+    return inside if about is None else things.group(about, inside)
 
 
 def _grouped(scene: Scene) -> list[tuple[object, list]]:

@@ -44,6 +44,13 @@ def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False, style: Style
     return decorated(scene, diagram, style, opener.sizes, opener.shown, title)
 
 
+def opened_mark(block, style: Style | None = None) -> Mark:
+    """A block with its body laid out, one level open: what a page puts in its place."""
+    op = getattr(block, "original", block)
+    op = op.op if isinstance(op, Broadcast) else op
+    return _Opener(style or Style(), True)._block(op, block, 0, 1)
+
+
 def levels(diagram: Diagram, most: int = 8) -> int:
     """How many levels of blocks there are to open, up to a bound."""
     deepest, waiting, seen = 0, [(diagram, 0)], {}

@@ -1,5 +1,7 @@
 """The page that an HTML picture is put into: style and behaviour, nothing from outside."""
 
+from ncd.interpret.draw.opening import OPENING
+
 PAGE = r"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'">
@@ -32,7 +34,8 @@ dt { color: #6a7280; } dd { margin: 0; overflow-wrap: anywhere; }
 label.size { display: grid; grid-template-columns: 3rem 1fr 5.5rem; gap: .4rem; align-items: center; }
 label.size input { min-width: 0; width: 100%; box-sizing: border-box; }
 aside { overflow-x: hidden; }
-g.block { cursor: zoom-in; }
+g.block { cursor: zoom-in; } g.title { cursor: zoom-out; } g.opened { outline: none; }
+g.opened:focus g.title path { stroke: #1346fe; stroke-width: 1.4; }
 table { border-collapse: collapse; width: 100%; } td { padding: .12rem 0; vertical-align: top; }
 td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 td small { display: block; color: #6a7280; overflow-wrap: anywhere; }
@@ -45,7 +48,7 @@ td small { display: block; color: #6a7280; overflow-wrap: anywhere; }
 <header><h1>@TITLE@</h1><span id="levels" role="group" aria-label="levels of blocks opened"></span>
 <input id="search" type="search" placeholder="search" aria-label="search operations and axes">
 <button id="fit">fit</button><button id="theme" aria-pressed="false">dark</button></header>
-<main id="view" tabindex="0" aria-label="the diagram: drag to move, wheel or + and - to zoom">@VIEWS@</main>
+<main id="view" tabindex="0" aria-label="the diagram: drag to move, wheel or + and - to zoom">@VIEWS@</main>@BODIES@
 <aside><h2>What it is</h2><div id="about" aria-live="polite">Point at a wire or an operation.</div>
 <h2>Sizes</h2><div id="sizes"></div><h2>Cost</h2><table id="cost"></table></aside>
 <script id="data" type="application/json">@DATA@</script>
@@ -147,17 +150,7 @@ for (const kind of ["pointerover", "focusin"]) view.addEventListener(kind, event
   if (group) { pointed = Number(group.dataset.thing); about(); }
 });
 
-// A closed block opens, with all those of its level.
-view.addEventListener("click", event => {
-  const group = event.target.closest("g.block"), level = sections.findIndex(part => !part.hidden);
-  if (group && !moved && level < data.levels) open(level + 1);
-});
-view.addEventListener("keydown", event => {
-  const level = sections.findIndex(part => !part.hidden);
-  if (event.key === "Enter" && event.target.closest("g.block") && level < data.levels) open(level + 1);
-  if (event.key === "Escape" && level > 0) open(level - 1);
-});
-
+@OPENING@
 // -- search ------------------------------------------------------------------------------
 const search = () => {
   const wanted = byId("search").value.trim().toLowerCase();
@@ -195,4 +188,4 @@ byId("theme").onclick = () => {
 };
 open(data.level); update();
 </script></body></html>
-"""
+""".replace("@OPENING@", OPENING)

@@ -195,13 +195,10 @@ def test_in_a_browser(browser, name, tmp_path):
     assert tab.evaluate("ncd.sizes[document.querySelector('[data-slider]').dataset.slider]") == 1024
 
     # Blocks open and close; things say what they are; search finds them.
-    if tab.locator("section:not([hidden]) g.block").count():
-        level = "document.querySelector('section:not([hidden])').dataset.level"
-        before = tab.evaluate(level)
-        tab.locator("section:not([hidden]) g.block").first.click()
-        assert int(tab.evaluate(level)) == int(before) + 1
-        tab.locator("#levels button").first.click()
-        assert tab.evaluate(level) == "0"
+    level = "document.querySelector('section:not([hidden])').dataset.level"
+    for button in reversed(tab.locator("#levels button").all()):
+        button.click()
+    assert tab.evaluate(level) == "0"
     tab.locator("section:not([hidden]) g.op").first.focus()
     assert "type" in tab.locator("#about").inner_text()
     tab.locator("section:not([hidden]) g.wire").first.focus()
@@ -217,6 +214,57 @@ def test_in_a_browser(browser, name, tmp_path):
     tab.keyboard.press("+")
     assert tab.evaluate(svg) != at
     assert errors == [] and requests == [(tmp_path / "page.html").as_uri()]
+    tab.close()
+
+
+OVERLAPS = """() => {
+  const seen = [...document.querySelectorAll('section:not([hidden]) svg text')]
+    .filter(t => t.getClientRects().length).map(t => t.getBoundingClientRect());
+  let found = 0;
+  for (let i = 0; i < seen.length; i++) for (let j = 0; j < i; j++) {
+    const [a, b] = [seen[i], seen[j]];
+    if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 3 &&
+        Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 6) found++;
+  }
+  return found;
+}"""
+MARKUP = "document.querySelector('section:not([hidden]) svg').innerHTML"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["pre_norm_block", "multi_head_attention", "encoder_decoder_transformer"])
+def test_blocks_open_in_place(browser, name, tmp_path):
+    """Each by itself, inside others too, and what is closed again is as it was."""
+    page(ncd.zoo.ZOO[name](), tmp_path)
+    tab, errors = browser.new_page(viewport={"width": 1400, "height": 800}), []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.goto((tmp_path / "page.html").as_uri())
+    shown = "section:not([hidden]) "
+    blocks = tab.locator(shown + "g.block:visible")
+    first, before = tab.evaluate(MARKUP), blocks.count()
+    width = "document.querySelector('section:not([hidden]) svg').viewBox.baseVal.width"
+    narrow = tab.evaluate(width)
+    blocks.first.click()
+    assert tab.locator(shown + "g.opened").count() == 1 and tab.evaluate(width) > narrow
+    assert tab.locator(shown + 'g.block[aria-expanded="true"]').count() == 1
+    assert tab.evaluate(OVERLAPS) == 0
+    inner = tab.locator(shown + "g.opened g.block:visible")
+    if inner.count():                   # a block in a block, by keys
+        inner.first.focus()
+        tab.keyboard.press("Enter")
+        assert tab.locator(shown + "g.opened g.opened").count() == 1 and tab.evaluate(OVERLAPS) == 0
+        tab.keyboard.press("Escape")
+        assert tab.locator(shown + "g.opened").count() == 1
+    elif before > 1:                    # two at once
+        blocks.first.click()
+        assert tab.locator(shown + "g.opened").count() == 2 and tab.evaluate(OVERLAPS) == 0
+        tab.locator(shown + "g.opened g.title").first.click()
+    tab.locator(shown + "g.opened g.title text").first.click()
+    assert tab.locator(shown + "g.opened").count() == 0 and errors == []
+    again, places = tab.evaluate(MARKUP), re.compile(r' c?[xy]="[^"]*"')
+    assert places.findall(again) == places.findall(first)       # texts and dots stand where they stood
+    assert again.count("<path") == first.count("<path") and tab.evaluate(width) == narrow
+    assert blocks.count() == before
     tab.close()
 
 
