@@ -50,7 +50,8 @@ def test_every_layer(name):
 
 
 @pytest.mark.parametrize(("name", "sizes"), [
-    *((name, SIZES) for name in ncd.zoo.ZOO), *((name, WIDE) for name in PARTS)])
+    *((name, SIZES) for name in ncd.zoo.ZOO),
+    *((name, {**WIDE, "x": 24, "y": 20, "n": 2}) for name in PARTS)])
 def test_every_model_of_the_zoo(name, sizes):
     model = ncd.zoo.ZOO[name]()
     assert unexplained(model, values(model.dom, sizes, 0), parameters(model, sizes, 0), sizes) == {}
