@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -43,14 +44,16 @@ def parser() -> argparse.ArgumentParser:
                                   epilog=EPILOG, formatter_class=raw)
     commands = top.add_subparsers(dest="command", required=True, metavar="show | cost | run | check | zoo")
 
-    def command(name: str, run: Callable, text: str, model: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, run: Callable, text: str, model: bool = True,
+                programs: bool = True) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text, epilog=EPILOG, formatter_class=raw)
         made.set_defaults(run=run)
         if model:
             made.add_argument("model", metavar="MODEL")
             made.add_argument("--size", "-s", nargs="+", action="extend", default=[], metavar="x=128",
                               help="numbers for size symbols")
-        made.add_argument("--json", action="store_true", help="print JSON, for programs")
+        if programs:
+            made.add_argument("--json", action="store_true", help="print JSON, for programs")
         return made
     made = command("show", show, "Show a diagram: its type and its operations.")
     made.add_argument("-o", "--output", metavar="FILE", help="write a picture (.svg .html .tex .png "
@@ -66,8 +69,26 @@ def parser() -> argparse.ArgumentParser:
     look.add_argument("--memory", type=int, metavar="N", help="save and load what passes more than N columns")
     look.add_argument("--text-as-paths", action="store_true", help="an SVG with its texts as outlines")
     look.add_argument("--theme", choices=["light", "dark"], help="of an SVG")
-    made = command("cost", cost, "Show what a diagram costs, as formulas and as numbers.")
-    made.add_argument("--by", choices=["operation"], help="a row for each operation")
+    made = command("cost", cost, "Show what a diagram costs, as formulas and as numbers.", programs=False)
+    made.add_argument("--by", choices=["block", "operation", "axis"],
+                      help="a row for each block, kind of operation, or axis")
+    made.add_argument("--depth", type=int, metavar="N", help="with --by block: open N levels of blocks (1)")
+    made.add_argument("--backward", action="store_true", help="a training step: forward, backward, optimiser")
+    made.add_argument("--policy", choices=["everything", "nothing", "contractions", "blocks"],
+                      help="with --backward: what is kept, not computed again (everything)")
+    made.add_argument("--optimiser", choices=["sgd", "momentum", "adam", "adamw", "none"],
+                      help="with --backward (adam)")
+    made.add_argument("--vs", metavar="OTHER", help="compare with another model")
+    made.add_argument("--assume", nargs="+", action="extend", default=[], metavar="'x>d'",
+                      help="what is known of the sizes that have no number")
+    made.add_argument("--convention", choices=["expression", "unit", "xla", "none"],
+                      help="what an entry of an elementwise operation counts (expression)")
+    made.add_argument("--partial", action="store_true",
+                      help="leave out operations without a rule, and say which, instead of an error")
+    form = made.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON, for programs")
+    form.add_argument("--latex", action="store_true", help="print a table for a paper")
+    form.add_argument("--csv", action="store_true", help="print comma-separated values")
     made = command("run", run, "Run a diagram on random inputs with JAX.")
     made.add_argument("--seed", type=int, default=0, help="of inputs, parameters and keys (0)")
     made = command("check", check_model, "Check a diagram's types, and JAX against the reference.")
@@ -131,12 +152,18 @@ def _progress(text: str) -> Iterator[None]:
 # -- the model and its sizes -----------------------------------------------------------
 def _load(options) -> tuple[Diagram, str, dict[str, int]]:
     """The diagram, its title, and the sizes given for its symbols."""
-    from ncd.read.resolve import load
-    with _progress(f"loading {options.model}"):
-        diagram = load(options.model)
-    named = getattr(diagram, "title", None)
-    title = named if isinstance(named, str) else Path(options.model.rpartition(":")[2]).stem
+    diagram, title = _named(options.model)
     return diagram, title, _sizes(options.size, diagram.symbols)
+
+
+@functools.cache
+def _named(model: str) -> tuple[Diagram, str]:
+    """The diagram of a name, and its title."""
+    from ncd.read.resolve import load
+    with _progress(f"loading {model}"):
+        diagram = load(model)
+    named = getattr(diagram, "title", None)
+    return diagram, named if isinstance(named, str) else Path(model.rpartition(":")[2]).stem
 
 
 def _sizes(texts: Sequence[str], symbols: frozenset[str]) -> dict[str, int]:
@@ -203,25 +230,45 @@ def _look(options) -> dict:
 
 # -- cost ------------------------------------------------------------------------------
 def cost(options) -> int:
-    from ncd.interpret.cost import MEASURES
-    diagram, title, sizes = _load(options)
+    from ncd.interpret import costs
+    if options.depth is not None and options.depth < 1:
+        raise InputError(f"--depth {options.depth}", want="1 or more")
+    asked = [name for name in ("by", "backward", "vs") if getattr(options, name)]
+    if len(asked) > 1:
+        raise InputError(f"--{' and --'.join(asked)} are two questions", mend="ask one at a time")
+    for name, of in (("depth", "by"), ("optimiser", "backward"), ("policy", "backward")):
+        if getattr(options, name) is not None and not getattr(options, of):
+            raise InputError(f"--{name} without --{of}")
+    subject = _subject(options, options.model)
+    form = next((name for name in costs.FORMATS if getattr(options, name, False)), "text")
     with _progress("measuring"):
-        found = diagram.cost()
-    if options.by:
-        rows = [(name, place, report.priced(row, sizes)) for name, place, row in found.operations()]
-        data = {"operations": [{"operation": name, "place": place, **row} for name, place, row in rows]}
-        text = report.by_operation(rows, bool(sizes))
-    else:
-        row = report.priced({name: found.exact[name] for name in MEASURES}, sizes)
-        data = {"cost": row}
-        text = report.cost_table(row, MEASURES, bool(sizes))
-    if options.json:
-        print(json.dumps({"title": title, "sizes": sizes} | data))
-        return 0
-    missing = sorted(diagram.symbols - set(sizes))
-    more = f"; the numbers that want {', '.join(missing)} are left out" if sizes and missing else ""
-    print(f"{report.head(title, diagram)}\nsizes    {report.sizes(sizes, 'none given')}{more}\n\n{text}")
+        if options.by:
+            text = costs.by(subject, options.by, options.depth or 1, form)
+        elif options.backward:
+            optimiser = options.optimiser or "adam"
+            text = costs.training(subject, options.policy or "everything",
+                                  None if optimiser == "none" else optimiser, form)
+        elif options.vs:
+            text = costs.versus(subject, _subject(options, options.vs), form)
+        else:
+            text = costs.whole(subject, form)
+    print(text)
     return 0
+
+
+def _subject(options, model: str):
+    from ncd.interpret.cost.assume import Assumptions
+    from ncd.interpret.costs import Subject
+    diagram, title = _named(model)
+    symbols = diagram.symbols if not options.vs else diagram.symbols | _named(options.vs)[0].symbols | \
+        _named(options.model)[0].symbols
+    sizes, assumed = _sizes(options.size, symbols), Assumptions.read(options.assume)
+    if diagram.symbols <= set(sizes):
+        check(diagram, deep=True, sizes={name: sizes[name] for name in diagram.symbols})
+    assumed.hold(sizes)
+    with _progress("measuring"):
+        found = diagram.cost(options.convention, partial=options.partial)
+    return Subject(diagram, title, found, sizes, assumed)
 
 
 # -- run and check ---------------------------------------------------------------------

@@ -38,10 +38,10 @@ def to_numpy(diagram: Diagram, **sizes: int):
     return program
 
 
-def cost(diagram: Diagram, convention=None, interpretation=None):
+def cost(diagram: Diagram, convention=None, interpretation=None, partial: bool = False):
     """The cost as formulas in the axis sizes, see :func:`ncd.interpret.cost.measure`."""
     from ncd.interpret.cost import COST, measure
-    return measure(diagram, convention, interpretation or COST)
+    return measure(diagram, convention, interpretation or COST, partial)
 
 
 def draw(diagram: Diagram, path=None, depth: int = 0, theme: str = "light", **options):

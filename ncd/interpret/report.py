@@ -17,13 +17,10 @@ from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
 from ncd.core.op import Operation
-from ncd.core.size import Size
 from ncd.core.text import listing
 from ncd.errors import OutputError
 
 WIDTH = 80
-SHORT = {"transcendentals": "transcend."}
-Priced = dict[str, dict[str, Any]]
 
 
 def hung(left: str, text: str) -> list[str]:
@@ -92,52 +89,6 @@ def write(diagram: Diagram, path: Path, title: str, depth: int = 0, **look) -> N
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         raise OutputError(f"cannot write `{path}`: {error.strerror}") from None
-
-
-# -- costs -----------------------------------------------------------------------------
-def priced(measures: Mapping[str, Size], given: Mapping[str, int]) -> Priced:
-    """{measure: {"formula", "value"}}; the value is None where a size is not given."""
-    known = set(given)
-    return {name: {"formula": str(size), "value": size.evaluate(given) if size.symbols <= known else None}
-            for name, size in measures.items()}
-
-
-def _shown(value: int | float | None) -> str:
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
-
-
-def cost_table(row: Priced, units: Mapping[str, str], numbers: bool) -> str:
-    """A line for each measure: its unit, its number if sizes are given, its formula."""
-    cells = {name: _shown(item["value"]) for name, item in row.items()}
-    widest = max(map(len, cells.values()))
-    lines = []
-    for name, item in row.items():
-        left = f"{name:<15}  {units[name]:<8}  " + (f"{cells[name]:>{widest}}  " if numbers else "")
-        lines += hung(left, item["formula"])
-    return "\n".join(lines)
-
-
-def by_operation(rows: list[tuple[str, str, Priced]], numbers: bool) -> str:
-    """The cost of each operation; those of one name and cost stand together, with their count."""
-    groups: dict[tuple, tuple[Priced, int]] = {}
-    for name, place, row in rows:
-        title = f"{name} [{place}]" if place and place not in name else name
-        key = (title, *(item["formula"] for item in row.values()))
-        groups[key] = (row, groups.get(key, (row, 0))[1] + 1)
-    lines = []
-    for (name, *_), (row, count) in groups.items():
-        if numbers and not lines:
-            lines.append(f"{'operation':<24}" + "".join(f"{SHORT.get(m, m):>14}" for m in row))
-        name += f" ×{count}" if count > 1 else ""
-        if numbers:
-            cells = "".join(f"{_shown(item['value']):>14}" for item in row.values())
-            lines += [*hung("", name), " " * 24 + cells] if len(name) > 23 else [f"{name:<24}{cells}"]
-            continue
-        lines += hung("", name)
-        for measure, item in row.items():
-            if item["formula"] != "0":
-                lines += hung(f"  {measure:<15}  ", item["formula"])
-    return "\n".join(lines) or "no operations"
 
 
 # -- runs ------------------------------------------------------------------------------

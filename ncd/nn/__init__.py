@@ -76,6 +76,10 @@ from ncd.nn.normalise import (
     layer_norm,
     rms_norm,
 )
+from ncd.nn.optimiser import (
+    adam,
+    sgd,
+)
 from ncd.nn.pooling import (
     global_mean_pool,
     max_pool,
@@ -119,6 +123,7 @@ from ncd.nn.stochastic import (
 
 __all__ = [
     "abs",
+    "adam",
     "attention",
     "batch_norm",
     "batch_norm_inference",
@@ -181,6 +186,7 @@ __all__ = [
     "segment_softmax",
     "selective_state_space",
     "self_attention",
+    "sgd",
     "sigmoid",
     "sign",
     "silu",

@@ -8,7 +8,7 @@ import pytest
 
 from ncd import nn
 from ncd.build.trace import trace
-from ncd.core.category import Diagram
+from ncd.core.category import Diagram, Ty
 from tests.derivatives import Point, difference, distance, ours, point
 from tests.semantics.test_derivative import assert_as_jax, assert_transposes
 
@@ -35,9 +35,17 @@ def _where(mask, x):
 
 scalars = ("relu", "gelu", "gelu_tanh", "silu", "sigmoid", "softplus", "tanh", "exp", "square", "abs", "sign",
            "floor", "negate", "sin", "cos", "erf", *POSITIVE)
+def adam():
+    """Adam where its second moment and its step are positive."""
+    arrays = [*Ty("b x, b x, b x, b x, ()").inside]
+    return trace(lambda p, g, m, v, t: nn.adam(decay=0.1)(p, g, m, nn.square(v), nn.square(t) + 1), arrays)
+
+
 CASES = {
     **{name: [on(getattr(nn, name), "b x")] for name in scalars},
     "leaky_relu": [on(nn.leaky_relu(0.2), "x")], "elu": [on(nn.elu(0.7), "x")],
+    "sgd": [on(nn.sgd(), "b x, b x"), on(nn.sgd(0.1, momentum=0.9), "b x, b x, b x")],
+    "adam": [adam()],
     "linear": [on(nn.linear("m -> k h"), "b m"), nn.linear("m -> e", bias=False)],
     "embedding": [on(nn.embedding("v m"), "b x : index(v)")],
     "unembedding": [on(nn.unembedding("v m"), "b m")],

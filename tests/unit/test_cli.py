@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
@@ -15,7 +17,9 @@ import pytest
 import ncd
 from ncd import cli
 from ncd.cli import main
-from ncd.interpret import report, trial
+from ncd.interpret import trial
+from ncd.interpret.cost import MEASURES, RATIOS
+from tests.semantics.test_zoo import SIZES
 
 FILE = '''\
 import ncd
@@ -151,45 +155,118 @@ def test_cost_as_formulas(ncd_says):
     code, out, _ = ncd_says("cost", "m.py:relu")
     assert code == 0 and out.startswith("relu : x -> x\nsizes    none given\n\n")
     assert re.search(r"^flops +FLOP +x$", out, re.M) and re.search(r"^reads +bytes +4\*x$", out, re.M)
-    assert [line.split()[0] for line in out.splitlines()[3:]] == [
-        "flops", "transcendentals", "params", "reads", "writes", "depth", "peak_memory", "activations"]
+    first = [line.split()[0] for line in out.split("\n\n")[1].splitlines()]
+    assert first == [*MEASURES, *RATIOS]
+    assert re.search(r"^block +share  FLOP\nrelu +100.0%  x\ntotal +100.0%  x$", out, re.M)
 
 
 def test_cost_as_numbers_in_80_columns(ncd_says):
     code, out, _ = ncd_says("cost", "m.py:heads", "--size", "h=8", "x=128", "y=128", "k=64", "v=64")
     assert code == 0 and max(map(len, out.splitlines())) <= 80
     assert re.search(r"^flops +FLOP +34,207,744 +2\*h\*k\*x\*y", out, re.M)
+    assert re.search(r"^total +34.2M 100.0% ", out, re.M)
     exact = ncd.load("m.py:heads").cost().exact["flops"]
     assert exact.evaluate({"h": 8, "x": 128, "y": 128, "k": 64, "v": 64}) == 34_207_744
 
 
+@pytest.mark.parametrize("name", sorted(ncd.zoo.ZOO))
+@pytest.mark.parametrize("more", [
+    (), ("--by", "block", "--depth", "2"), ("--by", "operation"), ("--by", "axis"), ("--backward",)],
+    ids=lambda more: "_".join(more) or "whole")
+def test_every_model_reads_well_in_80_columns(ncd_says, name, more):
+    sizes = [f"{symbol}={SIZES.get(symbol, 4)}" for symbol in sorted(ncd.zoo.ZOO[name]().symbols)]
+    for given in ([], ["-s", *sizes] if sizes else []):
+        code, out, err = ncd_says("cost", name, *more, *given)
+        assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
+
+
 def test_cost_with_some_sizes_says_which_are_wanted(ncd_says):
     out = ncd_says("cost", "m.py:heads", "--size", "h=8")[1]
-    assert "the numbers that want k, v, x, y are left out" in out
+    assert "what wants k, v, x, y has no number" in out
     assert re.search(r"^depth +steps +8 +8$", out, re.M)
 
 
 def test_cost_by_operation(ncd_says):
     out = ncd_says("cost", "m.py:attention", "--by", "operation")[1]
-    assert "softmax[x]\n  flops            4*x*y - 2*y\n  transcendentals  x*y\n" in out
+    assert re.search(r"^reduce sum +x\*y - y$", out, re.M)
+    assert re.search(r"^einsum contraction ×2 ", out, re.M)
     code, out, _ = ncd_says("cost", "m.py:attention", "--by", "operation", "-s", "x=2", "y=3", "k=4", "v=5")
     assert code == 0 and max(map(len, out.splitlines())) <= 80
-    assert re.search(r"^softmax\[x\] +18 +6 ", out, re.M)
+    assert re.search(r"^reduce sum +3 ", out, re.M)
+
+
+def test_cost_by_block_and_by_axis(ncd_says):
+    out = ncd_says("cost", "m.py:block", "--by", "block", "--depth", "3")[1]
+    assert re.search(r"^  \S", out, re.M) and re.search(r"^total +100.0%", out, re.M)
+    out = ncd_says("cost", "m.py:attention", "--by", "axis", "-s", "x=2", "y=3", "k=4", "v=5")[1]
+    rows = out.splitlines()
+    assert rows[3].split() == ["axis", "size", "flops", "params", "reads", "writes", "peak_memory"]
+    assert rows[4].split()[:3] == ["k", "4", "1"]
 
 
 def test_cost_for_programs(ncd_says):
     data = json.loads(ncd_says("cost", "m.py:relu", "--json", "--size", "x=7")[1])
     assert data["cost"]["reads"] == {"formula": "4*x", "value": 28} and data["sizes"] == {"x": 7}
     assert json.loads(ncd_says("cost", "m.py:relu", "--json")[1])["cost"]["reads"]["value"] is None
-    rows = json.loads(ncd_says("cost", "m.py:attention", "--json", "--by", "operation")[1])["operations"]
-    assert [row["operation"] for row in rows][2] == "softmax[x]"
-    assert rows[2]["transcendentals"] == {"formula": "x*y", "value": None}
+    found = json.loads(ncd_says("cost", "m.py:attention", "--json", "--by", "block")[1])
+    softmax = next(row for row in found["rows"] if row["block"] == "softmax[x]")
+    assert softmax["transcendentals"] == {"formula": "x*y", "value": None}
+    assert found["total"]["flops"]["formula"] == str(ncd.load("m.py:attention").cost().exact["flops"])
 
 
-def test_equal_operations_stand_together():
-    row = report.priced({"flops": ncd.core.size.Size("x")}, {"x": 2})
-    text = report.by_operation([("sin", "", row), ("cos", "", row), ("sin", "", row)], True)
-    assert [line.split() for line in text.splitlines()[1:]] == [["sin", "×2", "2"], ["cos", "2"]]
+def test_cost_as_csv_and_latex(ncd_says):
+    for more in ((), ("--by", "block"), ("--by", "operation"), ("--by", "axis"), ("--backward",),
+                 ("--vs", "m.py:heads")):
+        rows = list(csv.reader(io.StringIO(ncd_says("cost", "m.py:attention", "--csv", *more)[1])))
+        assert len(rows) > 2 and len({len(row) for row in rows}) == 1
+        text = ncd_says("cost", "m.py:attention", "--latex", *more)[1]
+        lines = text.strip().splitlines()
+        assert lines[0].startswith(r"\begin{tabular}") and lines[-1] == r"\end{tabular}"
+        columns = lines[0].count("l") - 1       # the name of the environment has one
+        assert {line.count(" & ") for line in lines if line.endswith(r"\\")} == {columns - 1}
+        assert text.count("$") % 2 == 0
+
+
+def test_cost_backward(ncd_says):
+    out = ncd_says("cost", "m.py:strided", "--backward", "--policy", "nothing", "--optimiser", "sgd")[1]
+    assert "policy   nothing\nstep     sgd\n" in out and re.search(r"^backward_flops +FLOP ", out, re.M)
+    step = ncd.load("m.py:strided").cost().training(policy="nothing", optimiser="sgd")
+    asked = ("--backward", "--policy", "nothing", "--optimiser", "sgd", "--json")
+    data = json.loads(ncd_says("cost", "m.py:strided", *asked)[1])
+    assert data["training"]["flops"]["formula"] == str(step.exact["flops"])
+
+
+def test_cost_under_assumptions_and_against_another(ncd_says):
+    out = ncd_says("cost", "residual_mlp", "--assume", "d > 2*m")[1]
+    assert "assumed  d > 2*m" in out and re.search(r"^activations +bytes +8\*d\*x$", out, re.M)
+    out = ncd_says("cost", "residual_mlp", "--vs", "scaled_attention")[1]
+    assert "along y: y < 2*x*(2*d*m + d + m)/(4*k*x + 5*x - 2)" in out
+    data = json.loads(ncd_says("cost", "pre_norm_block", "--vs", "post_norm_block", "--json")[1])
+    assert data["cost"]["flops"]["ratio"] == 1 and set(data["more flops where"].values()) == {"never"}
+
+
+@pytest.mark.parametrize("bad, text", [
+    (("--by", "rows"), "invalid choice: 'rows'"), (("--depth", "2"), "--depth without --by"),
+    (("--by", "block", "--depth", "0"), "--depth 0"), (("--by", "axis", "--backward"), "two questions"),
+    (("--json", "--csv"), "not allowed with"), (("--assume", "x"), "an inequality of two sizes"),
+    (("--assume", "x>k", "k>x"), "no sizes satisfy `k>x` with `x>k`"),
+    (("--assume", "x>k", "-s", "x=2", "k=3"), "break the assumption `x>k`"),
+    (("--vs", "nothing_such"), "no model is called"),
+    (("--policy", "nothing"), "--policy without --backward"),
+    (("--convention", "mine"), "invalid choice: 'mine'"), (("-s", "z=3"), "the diagram has no size z")])
+def test_cost_refuses(ncd_says, bad, text):
+    code, out, err = ncd_says("cost", "m.py:attention", *bad)
+    assert code == 2 and out == "" and text in err
+
+
+def test_cost_at_sizes_that_break_a_constraint(ncd_says):
+    code, _, err = ncd_says("cost", "m.py:strided", "--size", "x=3", "c=1")
+    assert code == 2 and "sizes that are not positive whole numbers" in err
+
+
+def test_equal_operations_stand_together(ncd_says):
+    out = ncd_says("cost", "pre_norm_block", "--by", "block")[1]
+    assert re.search(r"^layer_norm\[m\] ×2 ", out, re.M) and re.search(r"^add ×2 ", out, re.M)
 
 
 # -- run -------------------------------------------------------------------------------

@@ -15,13 +15,14 @@ from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Atom, Size, extremum
 from ncd.interpret.cost.convention import Convention
-from ncd.interpret.cost.rules import OperationCost, array_bytes, lifted
+from ncd.interpret.cost.rules import OperationCost, array_bytes, lifted, work
 from ncd.interpret.interpretation import Interpretation
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.multilinear import Reindex, View
 from ncd.ops.pointwise import Stop
 from ncd.ops.source import Parameter
 
+SUMS = ("flops", "transcendentals", "reads", "writes", "matrix_flops")
 NARROW = 8                               # with more inputs the matrix of depths is not kept
 
 
@@ -32,7 +33,7 @@ class BodyCost(NamedTuple):
     own), or a parameter's (None).
     """
 
-    sums: tuple[Size, Size, Size, Size]
+    sums: tuple[Size, ...]
     depth: dict
     floor: tuple
     peak: Size
@@ -62,8 +63,9 @@ class Total:
 class Meter:
     """Measures diagrams with one table and one convention, each distinct body once."""
 
-    def __init__(self, table: Interpretation, convention: Convention):
-        self.table, self.convention = table, convention
+    def __init__(self, table: Interpretation, convention: Convention, partial: bool = False):
+        self.table, self.convention, self.partial = table, convention, partial
+        self.unknown: dict[Operation, None] = {}        # without a rule, where that was allowed
         self.operations: dict[Operation, OperationCost | None] = {}
         # Equal diagrams may be written in two orders, or hold operations that nothing reads: costs
         # belong to the schedule, {schedule: number} and {id of a diagram: (the diagram, its number)}.
@@ -85,7 +87,11 @@ class Meter:
             inner = self.table._listed(op.op)
             rule = None if inner is None else lifted(inner)
         if rule is None:
-            self.table.rule(op.op if isinstance(op, Broadcast) and op.primitive else op)
+            inner = op.op if isinstance(op, Broadcast) and op.primitive else op
+            if self.partial and inner.primitive:
+                self.unknown[op] = None                 # what it moves is known from its type
+                return work(op, self.convention)
+            self.table.rule(inner)
             return None
         return rule(op, self.convention)
 
@@ -120,7 +126,7 @@ class Meter:
         return self.bodies[self.numbers[id(diagram)][1]]
 
     def _measure(self, graph: Graph) -> BodyCost:
-        totals = [Total(), Total(), Total(), Total()]
+        totals = [Total() for _ in SUMS]
         for op in graph.ops:
             for total, size in zip(totals, self.sums(op)):
                 total.add(size)
@@ -130,18 +136,21 @@ class Meter:
                         for place, r in enumerate(root[wire] for wire in graph.outputs))
         return BodyCost(tuple(total.size for total in totals), rows, floor, self._peak(graph, root), returns)
 
-    def sums(self, op: Operation) -> tuple[Size, Size, Size, Size]:
-        """FLOPs, transcendental calls, bytes read and written of one operation."""
+    def sums(self, op: Operation) -> tuple[Size, ...]:
+        """What adds up, of one operation, in the order of :data:`SUMS`."""
         found = self.operation(op)
-        if found is not None:
-            return found[:4]
-        inner = self.inside(op)
-        return self._looped(op, inner)[:4] if isinstance(op, Scan) else inner.sums
+        if found is None:
+            inner = self.inside(op)
+            if not isinstance(op, Scan):
+                return inner.sums
+            found = self._looped(op, inner)
+        return (*found[:4], found.matrix)
 
     def _looped(self, op: Scan, inner: BodyCost) -> OperationCost:
         steps = longest([*inner.depth.values(), *(f for f in inner.floor if f is not None)])
         rule = self.table.rule(op)
-        return rule(op, OperationCost(*inner.sums, Size(steps)))
+        *sums, matrix = inner.sums
+        return rule(op, OperationCost(*sums, Size(steps), matrix))
 
     # -- depth: a max-plus matrix --------------------------------------------------
     def _depth(self, graph: Graph) -> tuple[dict, tuple]:

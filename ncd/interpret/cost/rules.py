@@ -17,19 +17,24 @@ from ncd.interpret.cost.convention import Convention
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Eigh, Solve
+from ncd.ops.monoid import SUM_PRODUCT
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Constant, Iota, Key, Parameter, Random
 
 
 class OperationCost(NamedTuple):
-    """What one operation costs: FLOPs, calls, bytes read and written, steps on the critical path."""
+    """What one operation costs: FLOPs, calls, bytes read and written, steps on the critical path.
+
+    ``matrix`` is the part of the FLOPs that are multiply-adds of a contraction, what matrix units do.
+    """
 
     flops: Size
     transcendentals: Size
     reads: Size
     writes: Size
     depth: Size
+    matrix: Size = ZERO
 
 
 @lru_cache(maxsize=4096)
@@ -45,15 +50,16 @@ def total_bytes(arrays: tuple[Array, ...], convention: Convention) -> Size:
     return total
 
 
-def work(op: Operation, convention: Convention, flops=ZERO, transcendentals=ZERO) -> OperationCost:
+def work(op: Operation, convention: Convention, flops=ZERO, transcendentals=ZERO,
+         matrix=ZERO) -> OperationCost:
     """An operation that reads its inputs once, writes its outputs once, and is one step deep."""
-    return _work(op.dom, op.cod, convention, flops, transcendentals)
+    return _work(op.dom, op.cod, convention, flops, transcendentals, matrix)
 
 
 @lru_cache(maxsize=4096)
-def _work(dom, cod, convention: Convention, flops, transcendentals) -> OperationCost:
+def _work(dom, cod, convention: Convention, flops, transcendentals, matrix=ZERO) -> OperationCost:
     return OperationCost(Size(flops), Size(transcendentals), total_bytes(dom, convention),
-                         total_bytes(cod, convention), ONE)
+                         total_bytes(cod, convention), ONE, Size(matrix))
 
 
 def free(op: Operation, convention: Convention) -> OperationCost:
@@ -75,18 +81,21 @@ def _einsum(op: Einsum, convention: Convention) -> OperationCost:
         for letter in letters:
             total = total * op.sizes[letter]
         return total
-    flops, have = ZERO, ()
+    flops, matrix, have = ZERO, ZERO, ()
     for step in pairwise(op.letters, op.out_letters, op.semiring.distributive):
         left = op.letters[step.left] if step.left is not None else have
         if step.right is None:
             flops = flops + (product(set(left)) - product(step.kept)) * add
         else:
             points = dict.fromkeys((*left, *op.letters[step.right]))
-            flops = flops + product(points) * multiply
+            each = multiply
             if any(letter not in step.kept for letter in points):
-                flops = flops + product(points) * add
+                each += add
+                if op.semiring == SUM_PRODUCT:
+                    matrix = matrix + product(points) * each
+            flops = flops + product(points) * each
         have = step.kept
-    return work(op, convention, flops)
+    return work(op, convention, flops, matrix=matrix)
 
 
 def convention_count(function) -> tuple[int, int]:
@@ -179,7 +188,8 @@ def lifted(rule):
             times = times * axis.size
         base = rule(op.op, convention)
         return OperationCost(base.flops * times, base.transcendentals * times,
-                             total_bytes(op.dom, convention), total_bytes(op.cod, convention), base.depth)
+                             total_bytes(op.dom, convention), total_bytes(op.cod, convention), base.depth,
+                             base.matrix * times)
     return cost
 
 

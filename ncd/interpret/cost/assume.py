@@ -1,0 +1,206 @@
+"""Assumptions on sizes: inequalities under which signs are known and maxima fall away.
+
+An assumption p > q is used by a change of variables: one symbol in it is written as what it must be at
+least plus a new variable that is at least 0. A size whose coefficients are then all positive is positive:
+the proof is the polynomial itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ncd.core import formula
+from ncd.core.size import ZERO, Atom, Size, extremum, parse_size
+from ncd.errors import NotationError, SizeError
+
+SLACK = "·"                             # no label: the new variables are apart from every symbol
+RELATION = re.compile(r"(>=|<=|>|<|==|=|≥|≤)")
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """Sizes written in variables that are at least 0; without any, each size is at least 1.
+
+    >>> known = Assumptions.read(["x > 4*d"])
+    >>> known.sign(parse_size("x - 4*d")), known.sign(parse_size("d - x")), known.sign(parse_size("x - m"))
+    (1, -1, None)
+    >>> known.simplify(parse_size("max(4*d*y, x*y)"))
+    Size('x*y')
+    """
+
+    texts: tuple[str, ...] = ()
+    written: Mapping[str, Size] = None
+
+    @classmethod
+    def read(cls, texts: Iterable[str] | str = ()) -> Assumptions:
+        """Assumptions from texts as ``"x > 4*d"``, ``"m >= k"``, ``"f = 4*m"``; sizes are whole numbers.
+
+        Raises:
+            NotationError: A text that is no inequality of two sizes.
+            SizeError: An assumption that contradicts those before it, or that no symbol can be
+                isolated in (a symbol must stand in it times a number).
+        """
+        if isinstance(texts, cls):
+            return texts
+        texts = (texts,) if isinstance(texts, str) else tuple(texts)
+        written: dict[str, Size] = {}
+        for n, text in enumerate(texts):
+            _assume(text, n, written, texts[:n])
+        return cls(texts, written)
+
+    def hold(self, sizes: Mapping[str, int]) -> None:
+        """Check the assumptions whose sizes are all given.
+
+        Raises:    SizeError: One does not hold.
+        """
+        for text in self.texts:
+            left, relation, right = RELATION.split(text)
+            left, right = parse_size(left.strip()), parse_size(right.strip())
+            if left.symbols | right.symbols <= set(sizes):
+                a, b = left.evaluate(sizes), right.evaluate(sizes)
+                if not {"<": a < b, ">": a > b, "=": a == b, "==": a == b}.get(
+                        relation, a <= b if relation in ("<=", "≤") else a >= b):
+                    raise SizeError(f"the sizes given break the assumption `{text}`", have=f"{a} and {b}")
+
+    def _open(self, size: Size) -> Size:
+        """The size in variables that are at least 0."""
+        size = size.substitute(self.written or {})
+        return size.substitute({name: Size.symbol(name) + 1 for name in size.symbols
+                                if not name.startswith(SLACK)})
+
+    def sign(self, size: Size) -> int | None:
+        """1 if it is positive at all sizes allowed, −1 if negative, 0 if zero, None if that is not seen.
+
+        A size that can be 0 as well as positive has no sign.
+        """
+        opened = self._open(size)
+        if not opened.terms:
+            return 0
+        for sign in (1, -1):
+            turned = opened * sign
+            if turned.is_nonnegative and turned.terms.get((), 0) > 0:
+                return sign
+            if turned.is_nonnegative and any(_positive(monomial) for monomial in turned.terms):
+                return sign
+        return None
+
+    def nonnegative(self, size: Size) -> bool:
+        """Whether it is seen to be at least 0 at all sizes allowed."""
+        return self._open(size).is_nonnegative
+
+    def simplify(self, size: Size) -> Size:
+        """The same size with what the assumptions settle: maxima and minima without dominated parts."""
+        made: dict[Atom, Size] = {}
+        for atom in formula.nodes([size]):
+            arguments = [_replaced(argument, made) for argument in atom.args]
+            if atom.kind in ("max", "min"):
+                arguments = self._undominated(arguments, atom.kind == "max")
+                made[atom] = arguments[0] if len(arguments) == 1 else extremum(atom.kind, arguments)
+            else:
+                made[atom] = Size.rebuild(atom, tuple(arguments))
+        return _replaced(size, made)
+
+    def _undominated(self, sizes: list[Size], largest: bool) -> list[Size]:
+        kept: list[Size] = []
+        for size in sizes:
+            def beats(a, b):
+                return self.nonnegative(a - b if largest else b - a)
+            if not any(beats(other, size) for other in kept):
+                kept = [other for other in kept if not beats(size, other)] + [size]
+        return kept
+
+
+def _positive(monomial) -> bool:
+    """Whether a product of nodes is positive where its variables are at least 0: it has none."""
+    return all(isinstance(atom, Atom) and atom.kind == "group" and isinstance(exponent, int)
+               and atom.args[0].is_nonnegative and atom.args[0].terms.get((), 0) > 0
+               for atom, exponent in monomial)
+
+
+def _replaced(size: Size, made: Mapping[Atom, Size]) -> Size:
+    """A size with other sizes for its nodes."""
+    if not any(isinstance(atom, Atom) for monomial in size.terms for atom, _ in monomial):
+        return size
+    total = ZERO
+    for monomial, coefficient in size.terms.items():
+        product = Size.number(coefficient)
+        for atom, exponent in monomial:
+            base = Size.symbol(atom) if isinstance(atom, str) else made[atom]
+            product = product * (base if exponent == 1 else base ** exponent)
+        total = total + product
+    return total
+
+
+def _assume(text: str, number: int, written: dict[str, Size], before: tuple[str, ...]) -> None:
+    parts = RELATION.split(text) if isinstance(text, str) else []
+    if len(parts) != 3:
+        raise NotationError("an assumption is an inequality of two sizes, as in `x > 4*d`", str(text)[:100])
+    left, relation, right = parse_size(parts[0].strip()), parts[1], parse_size(parts[2].strip())
+    if relation in ("<", "<=", "≤"):
+        left, right = right, left
+    strict = relation in ("<", ">")
+    gap = (left - right - (1 if strict else 0)).substitute(written)       # at least 0, or equal to it
+    against = f"`{text}`" + (f" with {', '.join(f'`{other}`' for other in before)}" if before else "")
+    known = Assumptions((), written)
+    if relation in ("=", "=="):
+        if not gap.terms:
+            return
+        if known.sign(gap) in (1, -1):
+            raise SizeError(f"no sizes satisfy {against}", mend="leave one of them out")
+        name, value = _isolated(gap, text)
+        _write(written, name, value)
+        return
+    if known.nonnegative(gap):
+        return
+    if known.sign(gap) == -1:
+        raise SizeError(f"no sizes satisfy {against}", mend="leave one of them out")
+    if known.nonnegative(-gap):             # both ≤ and ≥: equal
+        for slack in sorted(each for each in gap.symbols if each.startswith(SLACK)):
+            _write(written, slack, ZERO)
+        if not gap.substitute(written).terms:
+            return
+        gap = gap.substitute(written)
+    name, value = _isolated(gap, text)
+    # c·s + r ≥ 0 with s = value where it is 0: s = value + slack for c > 0, value − slack for c < 0.
+    slack = Size.symbol(f"{SLACK}{number}")
+    if gap.terms[((name, 1),)] > 0:
+        _write(written, name, value + slack)
+    else:                                   # an upper bound: turned into a lower one of another symbol
+        others = [(other, found) for other, found in _isolations(gap) if gap.terms[((other, 1),)] > 0]
+        if not others:
+            raise SizeError(f"`{text}` bounds {name} from above by no other size",
+                            want="an inequality with a symbol on its larger side",
+                            mend=f"give --size {name}=... instead")
+        name, value = others[0]
+        _write(written, name, value + slack)
+
+
+def _isolations(gap: Size) -> list[tuple[str, Size]]:
+    """Each symbol that stands in a sum only once, times a number, and what makes the sum 0."""
+    found = []
+    for monomial, coefficient in gap.terms.items():
+        if len(monomial) == 1 and isinstance(monomial[0][0], str) and monomial[0][1] == 1:
+            name = monomial[0][0]
+            rest = Size.of({m: c for m, c in gap.terms.items() if m != monomial})
+            if name not in rest.symbols:
+                found.append((name, rest / -coefficient))
+    # A lower bound of the symbol that is largest is the shortest change of variables.
+    return sorted(found, key=lambda item: gap.terms[((item[0], 1),)] < 0)
+
+
+def _isolated(gap: Size, text: str) -> tuple[str, Size]:
+    found = [item for item in _isolations(gap) if not item[0].startswith(SLACK)]
+    if not found:
+        raise SizeError(f"the assumption `{text}` cannot be used", have=str(gap),
+                        want="a symbol that stands in it once, times a number, as x in x > 4*d")
+    return found[0]
+
+
+def _write(written: dict[str, Size], name: str, value: Size) -> None:
+    for other, size in written.items():
+        written[other] = size.substitute({name: value})
+    written[name] = value
+
+

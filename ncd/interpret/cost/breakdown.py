@@ -1,0 +1,206 @@
+"""Where a cost comes from: the same sums, cut by block, by kind of operation, or by axis.
+
+A cut by block opens blocks level by level; what is inside a loop is multiplied by its length. A cut by kind
+goes through every body once, however often it stands. Both add up to the total, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ncd.core.category import Diagram
+from ncd.core.op import Operation
+from ncd.core.size import ONE, ZERO, Size
+from ncd.interpret.cost.measure import SUMS, Meter, Total
+from ncd.ops.control import Broadcast, Opaque, Scan
+from ncd.ops.multilinear import Einsum
+from ncd.ops.pointwise import Map, Reduce
+
+if TYPE_CHECKING:
+    from ncd.interpret.cost.cost import Cost
+
+ADDED = (*SUMS, "params")
+"""The measures that add up over the parts of a diagram."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A part of a diagram: its name, how often it stands there, its level, what it adds to each sum."""
+
+    name: str
+    count: Size
+    level: int
+    sums: Mapping[str, Size]
+
+    @property
+    def title(self) -> str:
+        return self.name if self.count == 1 else f"{self.name} ×{self.count}"
+
+
+def by_block(cost: Cost, depth: int = 1) -> list[Row]:
+    """A row for each operation of the diagram, equal ones together; those inside below it, to a depth.
+
+    A diagram that is one block is opened first. Parameters that are tied stand where they come first.
+
+    >>> import ncd
+    >>> for row in by_block(ncd.zoo.residual_mlp().cost()):
+    ...     print(row.title, row.sums["flops"], row.sums["params"], sep=": ")
+    linear[m -> d]: 2*d*m*x + d*x: d*m + d
+    relu: d*x: 0
+    linear[d -> m]: 2*d*m*x + m*x: d*m + m
+    add: m*x: 0
+    """
+    diagram, prefix = cost.diagram, ()
+    while len(diagram.graph) == 1 and not isinstance(diagram.graph.ops[0], Scan) \
+            and cost._meter.operation(diagram.graph.ops[0]) is None:
+        place = diagram.graph.places.get(0)
+        prefix = (*prefix, *place.split("/")) if place is not None else prefix
+        diagram = cost._meter.body(diagram.graph.ops[0])
+    learned = _learned(cost)
+    rows: list[Row] = []
+    stack = [(part, 0, ONE, ONE) for part in reversed(_parts(cost._meter, diagram, prefix, learned))]
+    while stack:
+        part, level, times, copies = stack.pop()
+        # What a loop learns is stacked: it is not multiplied by the length again.
+        rows.append(Row(part.op.name, part.length * part.many, level, {
+            name: size * (copies if name == "params" else times) for name, size in part.sums.items()}))
+        if level + 1 < depth and part.body is not None:
+            inner = _parts(cost._meter, part.body, part.prefix, learned)
+            stack += [(each, level + 1, times * part.length * part.many, copies * part.many)
+                      for each in reversed(inner)]
+    left = cost.exact["params"] - sum((row.sums["params"] for row in rows if row.level == 0), ZERO)
+    if left.terms:                      # what blocks share by a name that is known everywhere
+        rows.append(Row("shared parameters", ONE, 0, dict.fromkeys(SUMS, ZERO) | {"params": left}))
+    return rows
+
+
+def _learned(cost: Cost) -> dict[tuple[str, ...], Size]:
+    """The number of parameters at or below each place."""
+    below: dict[tuple[str, ...], Total] = {}
+    for path, slot in cost._slots.items():
+        for length in range(1, len(path) + 1):
+            below.setdefault(path[:length], Total()).add(slot.array.elements)
+    return {path: total.size for path, total in below.items()}
+
+
+@dataclass
+class _Part:
+    """Equal operations of one level: how many, of what length, and what they are made of."""
+
+    op: Operation
+    sums: dict[str, Size]
+    prefix: tuple[str, ...]
+    body: Diagram | None
+    length: Size
+    many: int = 1
+
+
+def _parts(meter: Meter, diagram: Diagram, prefix: tuple[str, ...], learned: Mapping) -> list[_Part]:
+    graph, found, seen = diagram.graph, {}, set()
+    for node, op in enumerate(graph.ops):
+        sums = dict(zip(SUMS, meter.sums(op)))
+        name = graph.places.get(node)
+        path = prefix if name is None else \
+            tuple(name[1:].split("/")) if name.startswith("/") else (*prefix, *name.split("/"))
+        # A tied name holds its parameters once.
+        sums["params"] = ZERO if name is None or path in seen else learned.get(path, ZERO)
+        seen.add(path)
+        if not any(size.terms for size in sums.values()):
+            continue
+        body = meter.body(op) if meter.operation(op) is None else None
+        key = (op.name, *sums.values())
+        if key in found:
+            found[key].many += 1
+        else:
+            length = op.length if isinstance(op, Scan) else ONE
+            found[key] = _Part(op, sums, path, body, length)
+    for part in found.values():
+        part.sums = {name: size * part.many for name, size in part.sums.items()}
+    return list(found.values())
+
+
+# -- by kind of operation ----------------------------------------------------------------
+def kind(op: Operation) -> str:
+    """What a primitive is called whatever its axes: its class and its function.
+
+    >>> from ncd.build import generators
+    >>> kind(generators.elementwise("exp").graph.ops[0]), kind(generators.reduce("max", "x").graph.ops[0])
+    ('map exp', 'reduce max')
+    """
+    if isinstance(op, Broadcast):
+        return kind(op.op)
+    if isinstance(op, Map):
+        return f"map {op.function.name}"
+    if isinstance(op, Reduce):
+        return f"reduce {op.monoid.name}"
+    if isinstance(op, Einsum):
+        summed = {letter for letters in op.letters for letter in letters} - set(op.out_letters)
+        form = "sum" if len(op.letters) == 1 else "contraction" if summed else "product"
+        return f"einsum {form}" if op.semiring.name == "sum_product" else f"einsum {op.semiring.name}"
+    return op.title if isinstance(op, Opaque) else type(op).__name__.lower()
+
+
+def by_operation(cost: Cost) -> list[Row]:
+    """A row for each kind of primitive, through all bodies, with how many times it runs.
+
+    >>> import ncd
+    >>> for row in by_operation(ncd.zoo.scaled_attention().cost()):
+    ...     print(row.title, row.sums["flops"], sep=": ")
+    einsum contraction ×2: 4*k*x*y
+    map multiply: x*y
+    reduce max: x*y - y
+    map subtract: x*y
+    map exp: 0
+    reduce sum: x*y - y
+    map divide: x*y
+    """
+    meter = cost._meter
+    times = _times(meter, cost.diagram)
+    found: dict[str, tuple[Total, dict[str, Total]]] = {}
+    for diagram, number in times:
+        for op in diagram.graph.ops:
+            if meter.operation(op) is None:
+                continue
+            sums = meter.sums(op)
+            if not any(size.terms for size in sums):
+                continue
+            count, row = found.setdefault(kind(op), (Total(), {name: Total() for name in SUMS}))
+            count.add(number)
+            for name, size in zip(SUMS, sums):
+                row[name].add(size * number)
+    return [Row(name, count.size, 0, {each: total.size for each, total in row.items()})
+            for name, (count, row) in found.items()]
+
+
+def _times(meter: Meter, diagram: Diagram) -> list[tuple[Diagram, Size]]:
+    """Each distinct body and how many times it runs: a sum over the bodies that hold it, outer ones first."""
+    order = _outer_first(meter, diagram)
+    counts: dict[int, Total] = {id(body): Total() for body in order}
+    counts[id(diagram)].add(ONE)
+    made = []
+    for body in order:
+        number = counts[id(body)].size
+        made.append((body, number))
+        for op in body.graph.ops:
+            if meter.operation(op) is None:
+                counts[id(meter.body(op))].add(number * op.length if isinstance(op, Scan) else number)
+    return made
+
+
+def _outer_first(meter: Meter, diagram: Diagram) -> list[Diagram]:
+    """Every body once, each after all those that hold it: a reversed post-order."""
+    done: dict[int, Diagram] = {}
+    opened: set[int] = set()
+    stack = [(diagram, False)]
+    while stack:
+        body, leave = stack.pop()
+        if leave:
+            done[id(body)] = body
+        elif id(body) not in opened:
+            opened.add(id(body))
+            stack.append((body, True))
+            stack += [(meter.body(op), False) for op in body.graph.ops
+                      if meter.operation(op) is None and id(meter.body(op)) not in opened]
+    return list(reversed(done.values()))

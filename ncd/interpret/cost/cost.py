@@ -1,0 +1,357 @@
+"""The cost of a diagram as a value: its measures as formulas, as numbers, cut into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ncd.core import formula
+from ncd.core.category import Diagram
+from ncd.core.check import check
+from ncd.core.size import Size, as_size
+from ncd.errors import InputError, SizeError
+from ncd.interpret.cost import breakdown, regime, table
+from ncd.interpret.cost.convention import Convention
+from ncd.interpret.cost.measure import Meter
+from ncd.interpret.cost.measures import MEASURES, RATIOS, Measures
+from ncd.interpret.interpretation import Interpretation
+from ncd.interpret.parameter import places
+
+if TYPE_CHECKING:
+    from ncd.interpret.cost.training import Training
+
+
+class Cost:
+    """What a diagram costs, as exact expressions in its axis sizes.
+
+    Attributes (SymPy expressions; ``exact`` holds them as sizes):
+        flops: Arithmetic operations; one multiply-add is 2 (FLOP). A strict functor to sums.
+        matrix_flops: Those of contractions, sums of products, what matrix units do; strict.
+        vector_flops: The others; strict.
+        transcendentals: Calls of exp, log, tanh, …, counted apart; strict.
+        params: Learned numbers (elements); strict where no names are tied, else lax (≤).
+        param_bytes: The same in bytes.
+        reads, writes: Bytes moved if nothing is fused: every operation reads its inputs and
+            writes its outputs once; views move nothing; strict.
+        fused_reads, fused_writes: Bytes moved if producers and consumers are fused, see
+            :mod:`ncd.interpret.cost.fusion`; lax (≤).
+        depth: Operations on the longest path (views and sources count 0): the largest entry of a
+            max-plus matrix, which is the strict functor (:attr:`depth_matrix`).
+        peak_memory: Bytes live at once in the order written: inputs, parameters and
+            intermediates. A property of the schedule; lax.
+        activations: The same without inputs and parameters.
+        intensity, fused_intensity: FLOP for each byte moved.
+        parallelism: Work over depth, (flops + transcendentals)/depth: how many operations could run
+            at once on average (Brent 1974).
+
+    >>> from ncd.build.notation import einsum
+    >>> einsum("y k, x k -> y x").cost().flops
+    2*k*x*y
+    """
+
+    def __init__(self, diagram: Diagram, interpretation: Interpretation, convention: Convention,
+                 partial: bool = False):
+        self.diagram, self.convention, self.interpretation = diagram, convention, interpretation
+        self._meter = Meter(interpretation, convention, partial)
+        self._slots, _ = places(diagram)
+
+    @cached_property
+    def _body(self):
+        return self._meter.measure(self.diagram)
+
+    @cached_property
+    def exact(self) -> Mapping[str, Size]:
+        """Every measure as an exact size, worked out when asked for."""
+        return Measures(self)
+
+    def _sum(self, place: int) -> Size:
+        return self._body.sums[place]
+
+    def __getattr__(self, name: str):
+        if name in MEASURES:
+            return self.exact[name].sympy
+        if name in RATIOS:
+            _, above, below = RATIOS[name]
+            parts = [sum(self.exact[each].sympy for each in part) for part in (above, below)]
+            return parts[0] / parts[1]
+        raise AttributeError(f"a cost has no measure {name!r}: {', '.join((*MEASURES, *RATIOS))}")
+
+    def __dir__(self):
+        return [*super().__dir__(), *MEASURES, *RATIOS]
+
+    # -- numbers -----------------------------------------------------------------
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names of the sizes that the measures depend on."""
+        return frozenset().union(*(size.symbols for size in self.exact.values()))
+
+    @cached_property
+    def _evaluator(self) -> Callable:
+        return formula.compiled(dict(self.exact))
+
+    @cached_property
+    def _constrained(self) -> bool:
+        """Whether some sizes are not allowed: an axis that is no plain symbol."""
+        return any(axis.size.name is None and axis.size.constant is None
+                   for body, _ in breakdown._times(self._meter, self.diagram)
+                   for array in body.graph.types for axis in array.axes)
+
+    def evaluate(self, **sizes) -> dict:
+        """Every measure as a number at given sizes, exact where it is whole.
+
+        A size may be an array of whole numbers: the measures are arrays then.
+
+        Raises:
+            SizeError: A size that the cost depends on is not given (all are listed); one that is not
+                positive; sizes at which an axis of the diagram is no positive whole number.
+
+        >>> import ncd
+        >>> cost = ncd.einsum("y k, x k -> y x").cost()
+        >>> cost.evaluate(y=2, k=3, x=4)["flops"]
+        48
+        >>> cost.evaluate(y=2, k=3, x=[4, 8, 16])["flops"].tolist()
+        [48, 96, 192]
+        """
+        numbers, many = {}, False
+        for name, value in sizes.items():
+            if hasattr(value, "__len__") and not isinstance(value, str):
+                numbers[name], many = value, True
+            else:
+                numbers[name] = as_size(value).constant
+                if numbers[name] is None or numbers[name] <= 0:
+                    raise SizeError(f"{name} = {value} is no size", want="a positive number")
+        missing = sorted(self.symbols - set(numbers))
+        if missing:
+            raise SizeError(f"no value for the size {', '.join(missing)}",
+                            mend=f"cost.evaluate({', '.join(f'{name}=...' for name in missing)})")
+        if not many and self.diagram.symbols <= set(numbers) and self._constrained and all(
+                isinstance(value, int) for value in numbers.values()):
+            check(self.diagram, deep=True, sizes=numbers)
+        found = self._evaluator(numbers)
+        for name, (_, above, below) in RATIOS.items():
+            total = sum(found[each] for each in below)
+            found[name] = _quotient(sum(found[each] for each in above), total)
+        return found
+
+    def code(self, language: str = "python", *measures: str) -> str:
+        """The formulas as the text of a program.
+
+        Parameters:
+            language: ``"python"`` (its helpers ``floor``, ``maximum``, … are those of
+                :mod:`ncd.core.formula`; with NumPy's it takes arrays) or ``"javascript"``.
+            measures: Those wanted; all in Python, the FLOPs in JavaScript, where none is named.
+        Raises:    InputError: Another language, or an unknown measure.
+        """
+        wanted = self._named(measures or (("flops",) if language == "javascript" else tuple(MEASURES)))
+        if language == "python":
+            return formula.python({name: self.exact[name] for name in wanted})
+        if language == "javascript" and len(wanted) == 1:
+            return formula.javascript(self.exact[wanted[0]])
+        raise InputError(f"no program in {language!r} of {len(wanted)} measures",
+                         want='"python", or "javascript" of one measure')
+
+    @staticmethod
+    def _named(measures) -> tuple[str, ...]:
+        unknown = [name for name in measures if name not in MEASURES]
+        if unknown:
+            raise InputError(f"no measure {', '.join(map(repr, unknown))}", want=", ".join(MEASURES))
+        return tuple(measures)
+
+    # -- parts -------------------------------------------------------------------
+    @property
+    def depth_matrix(self) -> dict[tuple[int, int], object]:
+        """The max-plus matrix: {(input, output): operations on the longest path}, absent if none.
+
+        Raises:
+            SizeError: More than 8 inputs; only the total depth is kept then.
+        """
+        if len(self.diagram.dom) > 8:
+            raise SizeError("the depth matrix is kept for at most 8 inputs", have=str(self.diagram.dom))
+        return {place: steps.sympy if isinstance(steps, Size) else steps
+                for place, steps in self._body.depth.items()}
+
+    def operations(self) -> list[tuple[str, str, dict[str, Size]]]:
+        """Each operation in order: its name, its place, and its share of the sums."""
+        self._body  # noqa: B018  (measures every body first)
+        rows = []
+        for node, op in enumerate(self.diagram.graph.ops):
+            sums = self._meter.sums(op)
+            rows.append((op.name, self.diagram.graph.places.get(node, ""),
+                         dict(zip(("flops", "transcendentals", "reads", "writes"), sums))))
+        return rows
+
+    def by(self, cut: str = "block", depth: int = 1) -> list[breakdown.Row]:
+        """The sums cut into rows: by ``"block"`` (to a depth), or by kind of ``"operation"``.
+
+        Raises:
+            InputError: Another cut.
+        """
+        self._body  # noqa: B018
+        if cut not in ("block", "operation"):
+            raise InputError(f"no cut by {cut!r}", want="block, operation")
+        return breakdown.by_block(self, depth) if cut == "block" else breakdown.by_operation(self)
+
+    def coverage(self):
+        """What share of the operations has a rule, see :class:`~ncd.interpret.cost.coverage.Coverage`."""
+        from ncd.interpret.cost.coverage import Coverage
+        self._body  # noqa: B018
+        return Coverage.of(self)
+
+    def training(self, wrt=None, policy="everything", optimiser="adam") -> Training:
+        """A training step: forward, backward (the derivative's diagram), optimiser.
+
+        Parameters:
+            wrt, policy: As in ``diagram.reverse``.
+            optimiser: ``"sgd"``, ``"momentum"``, ``"adam"``, ``"adamw"``, a diagram of numbers
+                p, g, states -> p, states (more inputs, as the step's number, are single numbers), or None.
+
+        >>> import ncd
+        >>> step = ncd.zoo.residual_mlp().cost().training()
+        >>> step.forward_flops, step.backward_flops
+        (4*d*m*x + 2*d*x + 2*m*x, 8*d*m*x + 3*d*x - d + 2*m*x - m)
+        >>> step.kept, step.state_bytes
+        (4*d*x, 16*d*m + 8*d + 8*m)
+        """
+        from ncd.interpret.cost import measure
+        from ncd.interpret.cost.training import Training
+        return Training(self, lambda diagram: measure(diagram, self.convention, self.interpretation,
+                                                      self._meter.partial), wrt, policy, optimiser)
+
+    # -- regimes -----------------------------------------------------------------
+    def _measure(self, name: str) -> Size:
+        return self.exact[self._named((name,))[0]]
+
+    def leading(self, *axes: str, measure: str = "flops"):
+        """The terms that matter when some axes (all, if none is named) grow together, the others fixed.
+
+        Raises:    AxisError: An axis that the measure does not depend on. InputError: An unknown measure.
+
+        >>> import ncd
+        >>> cost = ncd.zoo.multi_head_attention().cost()
+        >>> cost.leading("x"), cost.leading("x", "y")
+        (x*(4*h*k*m + 4*h*k*y + 5*h*y), x*y*(4*h*k + 5*h))
+        """
+        import sympy
+        size = self._measure(measure)
+        axes = regime.known_axes(size, axes)
+        found = regime.leading(size, axes)[1].sympy
+        return sympy.collect(sympy.expand(found), _powers(found, axes))
+
+    def order(self, *axes: str, measure: str = "flops"):
+        """The growth Θ(·) in some axes that grow together: the leading terms without coefficients.
+
+        >>> import ncd
+        >>> cost = ncd.zoo.multi_head_attention().cost()
+        >>> cost.order("x"), cost.order("x", "y"), cost.order("x", "y", "m")
+        (x, x*y, m*x + m*y + x*y)
+        """
+        size = self._measure(measure)
+        return regime.order(size, regime.known_axes(size, axes)).sympy
+
+    def exponents(self, *axes: str) -> dict[str, dict[str, Fraction | int]]:
+        """{measure: {axis: the power with which it grows in that axis alone}}.
+
+        >>> import ncd
+        >>> found = ncd.zoo.pre_norm_block().cost().exponents("x", "m")
+        >>> found["flops"], found["params"]
+        ({'x': 2, 'm': 1}, {'x': 0, 'm': 1})
+        """
+        axes = axes or tuple(sorted(self.symbols))
+        unknown = sorted(set(axes) - self.symbols)
+        if unknown:
+            regime.known_axes(self.exact["flops"], unknown)
+        return {name: {axis: regime.leading(size, [axis])[0] for axis in axes}
+                for name, size in self.exact.items()}
+
+    def sensitivity(self, measure: str = "flops", **sizes) -> dict[str, float]:
+        """{axis: by how many percent the measure grows where that axis grows by one}, at sizes."""
+        size = self._measure(measure)
+        numbers = {name: as_size(value).constant for name, value in sizes.items()}
+        missing = sorted(size.symbols - set(numbers))
+        if missing:
+            raise SizeError(f"no value for the size {', '.join(missing)}",
+                            mend=f"give it: {', '.join(f'{name}=...' for name in missing)}")
+        return {axis: regime.elasticity(size, axis, numbers) for axis in sorted(size.symbols)}
+
+    def part(self, name: str, measure: str = "flops") -> Size:
+        """What a block adds to a measure: all the rows of that name, on the level where it comes first.
+
+        Raises:    InputError: No block has the name, or the measure does not add up over blocks.
+        """
+        if measure not in breakdown.ADDED:
+            raise InputError(f"{measure!r} does not add up over blocks", want=", ".join(breakdown.ADDED))
+        self._body  # noqa: B018
+        for depth in range(1, 9):
+            rows = breakdown.by_block(self, depth)
+            found = [row for row in rows if name in (row.name, row.name.partition("[")[0])]
+            if found:
+                level = min(row.level for row in found)
+                return sum((row.sums[measure] for row in found if row.level == level), Size(0))
+        names = dict.fromkeys(row.name.partition("[")[0] for row in breakdown.by_block(self, 3))
+        raise InputError(f"no block is called {name!r}", have=", ".join(names))
+
+    def crossover(self, left: str, right: str, axis: str, measure: str = "flops", assume=(), **sizes):
+        """Where one block costs more than another, along an axis: a condition on its size.
+
+        Raises:    See :meth:`part` and :func:`ncd.interpret.cost.regime.where_greater`.
+
+        >>> from ncd import nn
+        >>> block = nn.transformer_block("x m", "f", heads="h", width="k").bind(f="4*m", k="m/h")
+        >>> print(block.cost("none").crossover("attention", "feed_forward", "x", measure="matrix_flops"))
+        x > 4*m
+        """
+        return regime.where_greater(self.part(left, measure), self.part(right, measure), axis, sizes, assume)
+
+    def compare(self, other: Cost, axis: str, measure: str = "flops", assume=(), **sizes):
+        """Where this costs more than another, along an axis: a condition on its size."""
+        return regime.where_greater(self._measure(measure), other._measure(measure), axis, sizes, assume)
+
+    def dominant(self, axis: str, measure: str = "flops", **sizes) -> list[tuple[str, int, int | None]]:
+        """Which block costs the most, along an axis: (name, from, to), all other sizes given.
+
+        >>> import ncd
+        >>> ncd.zoo.pre_norm_block().cost().dominant("x", m=512, h=8, k=64, f=2048)
+        [('feed_forward', 1, 1006), ('self_attention', 1007, None)]
+        """
+        if axis not in self.diagram.symbols:
+            regime.known_axes(self._measure(measure), (axis,))
+        if measure not in breakdown.ADDED:
+            raise InputError(f"{measure!r} does not add up over blocks", want=", ".join(breakdown.ADDED))
+        parts: dict[str, Size] = {}
+        for row in self.by("block"):
+            parts[row.name] = parts.get(row.name, Size(0)) + row.sums[measure]
+        return regime.dominant(parts, axis, sizes)
+
+    # -- texts -------------------------------------------------------------------
+    def table(self, by: str = "block", depth: int = 1, **sizes) -> str:
+        """The cost cut into rows as a text of at most 80 columns, with shares where sizes are given."""
+        return table.parts(self, by, depth, sizes)
+
+    def __str__(self):
+        unknown = f"\n\n{self.coverage()}" if self._meter.unknown else ""
+        return f"{table.measures(self)}\n\n{table.parts(self)}{unknown}"
+
+    def __repr__(self):
+        return f"<cost of {self.diagram}>\n{self}"
+
+
+def _powers(expression, axes) -> list:
+    """The distinct products of axes in the terms of an expression, to collect by."""
+    import sympy
+
+    from ncd.core.size import symbol
+    letters = {symbol(name) for name in axes}
+    return list(dict.fromkeys(
+        sympy.Mul(*(factor for factor in sympy.Mul.make_args(term) if factor.free_symbols & letters))
+        for term in sympy.Add.make_args(sympy.expand(expression))))
+
+
+def _quotient(above, below):
+    if hasattr(above, "__len__") or hasattr(below, "__len__"):
+        import numpy
+        below = numpy.asarray(below, float)
+        return numpy.divide(numpy.asarray(above, float), below, out=numpy.full(below.shape, numpy.nan),
+                            where=below != 0)
+    return above / below if below else float("nan")

@@ -1,0 +1,240 @@
+"""Bytes moved when producers and consumers are fused: each group of operations reads and writes memory once.
+
+A group is at most one operation that gathers many entries (a contraction, a reduction, a sort, …) with
+entrywise work before and after it, as compilers fuse them. It reads each array from outside once (what it
+needs twice stays on chip) and writes what is used outside it. Views, constants and positions move nothing.
+
+The groups, in order: an entrywise operation joins the last group that makes one of its inputs; any other
+operation begins a group, and takes in a group of entrywise work that nothing else reads. An edge between
+groups goes forward only, so the groups are a schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ncd.core.array import Array
+from ncd.core.category import Diagram
+from ncd.core.op import Operation
+from ncd.core.size import Size
+from ncd.interpret.cost.measure import Meter, Total
+from ncd.interpret.cost.rules import array_bytes
+from ncd.interpret.interpretation import Interpretation
+from ncd.ops.control import Scan
+from ncd.ops.indexed import Gather
+from ncd.ops.multilinear import Reindex, View
+from ncd.ops.pointwise import Map, Stop
+from ncd.ops.source import Constant, Iota, Parameter
+
+MOST = 200_000
+"""Blocks are opened up to so many operations; beyond, each block is fused by itself."""
+
+OUTSIDE = -1
+
+
+class Groups(NamedTuple):
+    """The operations of a flat diagram and the group of each; what each group reads and writes."""
+
+    names: list[list[str]]
+    reads: list[list[tuple[int, Array]]]
+    writes: list[list[tuple[int, Array]]]
+
+
+def traffic(meter: Meter, diagram: Diagram) -> tuple[Size, Size]:
+    """Bytes read and bytes written, producers and consumers fused.
+
+    >>> import ncd
+    >>> cost = ncd.softmax("x").on("y x").cost()
+    >>> cost.reads + cost.writes, cost.fused_reads + cost.fused_writes
+    (32*x*y + 16*y, 16*x*y)
+    """
+    done: dict[int, tuple[Diagram, Size, Size]] = {}
+    stack = [diagram]
+    while stack:
+        current = stack[-1]
+        if id(current) in done:
+            stack.pop()
+            continue
+        flat = _flat(meter, current)
+        waiting = [body for op, *_ in flat.steps if (body := _inside(meter, op)) is not None
+                   and id(body) not in done]
+        if waiting:
+            stack += waiting
+            continue
+        stack.pop()
+        done[id(current)] = (current, *_measure(meter, flat, done))
+    return done[id(diagram)][1:]
+
+
+def groups(meter: Meter, diagram: Diagram) -> Groups:
+    """The groups of a diagram, in order: the names of their operations, the arrays they read and write."""
+    flat = _flat(meter, diagram)
+    group, count = _grouped(flat)
+    found = Groups([[] for _ in range(count)], [[] for _ in range(count)], [[] for _ in range(count)])
+    for (op, _, _), at in zip(flat.steps, group):
+        if at >= 0:
+            found.names[at].append(op.name)
+    for at, wire in _edges(flat, group)[0]:
+        found.reads[at].append((wire, flat.arrays[wire]))
+    made = _makers(flat, group)
+    for wire in _edges(flat, group)[1]:
+        found.writes[made[wire]].append((wire, flat.arrays[wire]))
+    kept = [n for n in range(count) if found.names[n]]
+    return Groups(*([column[n] for n in kept] for column in found))
+
+
+# -- a flat diagram ----------------------------------------------------------------------
+class _Flat(NamedTuple):
+    """Operations with the wires they read and make; ``root`` is the wire whose memory a wire is."""
+
+    steps: Sequence[tuple[Operation, tuple[int, ...], tuple[int, ...]]]
+    arrays: list[Array]
+    root: list[int]
+    free: frozenset[int]
+    outputs: tuple[int, ...]
+
+
+def _inside(meter: Meter, op: Operation) -> Diagram | None:
+    """The body that is measured by itself: a loop's, or a block's that stays closed."""
+    return None if meter.operation(op) is not None else meter.body(op)
+
+
+def _flat(meter: Meter, diagram: Diagram) -> _Flat:
+    if _instances(meter, diagram) <= MOST:
+        class Opened(Interpretation):
+            def rule(self, op):
+                return meter if isinstance(op, Scan) or meter.operation(op) is not None else None
+        program = Opened("fusion", {}).program(diagram)
+        steps, outputs = [(s.op, s.reads, s.writes) for s in program.steps], program.outputs
+    else:
+        graph = diagram.graph
+        steps, outputs = [(op, args, tuple(wires)) for op, args, wires in graph], graph.outputs
+    arrays: list[Array] = list(diagram.graph.inputs)
+    root, free = list(range(len(arrays))), set()
+    for op, reads, writes in steps:
+        arrays += op.cod
+        if isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming):
+            root.append(root[reads[0]])
+        else:
+            root += writes
+        if isinstance(op, (Constant, Iota)):
+            free.update(writes)
+    return _Flat(steps, arrays, root, frozenset(free), outputs)
+
+
+def _instances(meter: Meter, diagram: Diagram) -> int:
+    """How many operations the diagram has with its blocks opened, loops counted as one."""
+    counts: dict[int, tuple[Diagram, int]] = {}
+    stack = [diagram]
+    while stack:
+        current = stack[-1]
+        if id(current) in counts:
+            stack.pop()
+            continue
+        inside = [None if isinstance(op, Scan) else _inside(meter, op) for op in current.graph.ops]
+        waiting = [body for body in inside if body is not None and id(body) not in counts]
+        if waiting:
+            stack += waiting
+            continue
+        stack.pop()
+        counts[id(current)] = (current, sum(1 if body is None else counts[id(body)][1] for body in inside))
+    return counts[id(diagram)][1]
+
+
+# -- groups ------------------------------------------------------------------------------
+def _entrywise(op: Operation) -> bool:
+    return isinstance(op, Map) or (isinstance(op, Reindex) and op.is_broadcast)
+
+
+def _moves_nothing(op: Operation) -> bool:
+    return isinstance(op, (View, Stop, Constant, Iota, Parameter)) or (
+        isinstance(op, Reindex) and op.is_renaming)
+
+
+def _grouped(flat: _Flat) -> tuple[list[int], int]:
+    """The group of each operation, and how many there are; those that move nothing are outside."""
+    readers: dict[int, list[int]] = {}
+    for node, (op, reads, _) in enumerate(flat.steps):
+        if not _moves_nothing(op):
+            for wire in reads:
+                readers.setdefault(flat.root[wire], []).append(node)
+    kept = {flat.root[wire] for wire in flat.outputs}
+    group = [OUTSIDE] * len(flat.steps)
+    maker: dict[int, int] = {}                          # the operation that makes a wire's memory
+    members: list[list[int]] = []
+    anchored: list[bool] = []
+    for node, (op, reads, writes) in enumerate(flat.steps):
+        if _moves_nothing(op):
+            continue
+        before = [group[maker[root]] for wire in reads if (root := flat.root[wire]) in maker]
+        if _entrywise(op) and before:
+            group[node] = max(before)
+        else:
+            group[node] = len(members)
+            members.append([])
+            anchored.append(not _entrywise(op))
+            if anchored[-1] and not isinstance(op, (Gather, Reindex, Scan)):
+                for other in set(before):
+                    used = (reader for each in members[other] for wire in flat.steps[each][2]
+                            for reader in readers.get(wire, ()))
+                    if not anchored[other] and all(
+                            reader == node or group[reader] == other for reader in used) and not any(
+                            wire in kept for each in members[other] for wire in flat.steps[each][2]):
+                        for each in members[other]:
+                            group[each] = group[node]
+                        members[group[node]] += members[other]
+                        members[other] = []
+        members[group[node]].append(node)
+        maker.update(dict.fromkeys(writes, node))
+    return group, len(members)
+
+
+def _makers(flat: _Flat, group: list[int]) -> dict[int, int]:
+    return {wire: at for (_, _, writes), at in zip(flat.steps, group) if at >= 0 for wire in writes}
+
+
+def _edges(flat: _Flat, group: list[int]) -> tuple[dict[tuple[int, int], None], dict[int, None]]:
+    """What each group reads from outside it, {(group, wire)}, and the wires that are written."""
+    made = _makers(flat, group)
+    reads: dict[tuple[int, int], None] = {}
+    writes: dict[int, None] = {}
+    for (_, args, _), at in zip(flat.steps, group):
+        if at < 0:
+            continue
+        for wire in args:
+            root = flat.root[wire]
+            if root not in flat.free and made.get(root, OUTSIDE) != at:
+                reads[at, root] = None
+                if root in made:
+                    writes[root] = None
+    for wire in flat.outputs:
+        if flat.root[wire] in made or flat.root[wire] in flat.free:
+            writes[flat.root[wire]] = None
+    return reads, writes
+
+
+def _measure(meter: Meter, flat: _Flat, done: dict) -> tuple[Size, Size]:
+    group, _ = _grouped(flat)
+    reads, writes = _edges(flat, group)
+    inside = {at: op for (op, _, _), at in zip(flat.steps, group)
+              if at >= 0 and (_inside(meter, op) is not None or (isinstance(op, (Gather, Reindex))
+                              and not _entrywise(op)))}
+    made = _makers(flat, group)
+    read, written = Total(), Total()
+    for at, root in reads:
+        # A loop reads within its body, a gather only what it gathers.
+        if at not in inside:
+            read.add(array_bytes(flat.arrays[root], meter.convention))
+    for op in inside.values():
+        body = _inside(meter, op)
+        if body is None:
+            read.add(meter.operation(op).reads)
+            continue
+        times = op.length if isinstance(op, Scan) else Size(1)
+        read.add(done[id(body)][1] * times)
+        written.add(done[id(body)][2] * times)
+    for root in writes:
+        if made.get(root) not in inside or _inside(meter, inside[made[root]]) is None:
+            written.add(array_bytes(flat.arrays[root], meter.convention))
+    return read.size, written.size

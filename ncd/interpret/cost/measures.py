@@ -1,0 +1,64 @@
+"""The measures of a cost by name: their units, and how each is read off a diagram that was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ncd.core.size import Size
+from ncd.interpret.cost import fusion
+from ncd.interpret.cost.measure import Total, longest
+from ncd.interpret.cost.rules import array_bytes, total_bytes
+
+if TYPE_CHECKING:
+    from ncd.interpret.cost.cost import Cost
+
+MEASURES = {
+    "flops": "FLOP", "matrix_flops": "FLOP", "vector_flops": "FLOP", "transcendentals": "calls",
+    "params": "elements", "param_bytes": "bytes", "reads": "bytes", "writes": "bytes",
+    "fused_reads": "bytes", "fused_writes": "bytes", "depth": "steps", "peak_memory": "bytes",
+    "activations": "bytes"}
+"""Each measure and its unit."""
+
+RATIOS = {"intensity": ("FLOP/byte", ("flops",), ("reads", "writes")),
+          "fused_intensity": ("FLOP/byte", ("flops",), ("fused_reads", "fused_writes")),
+          "parallelism": ("FLOP/step", ("flops", "transcendentals"), ("depth",))}
+"""Each quotient of measures: its unit, what is added above and what below."""
+
+
+class Measures(Mapping):
+    """{measure: size}; each is worked out once, when it is asked for."""
+
+    def __init__(self, cost: Cost):
+        self.cost, self.known = cost, {}
+
+    def __iter__(self):
+        return iter(MEASURES)
+
+    def __len__(self):
+        return len(MEASURES)
+
+    def __getitem__(self, name: str) -> Size:
+        if name not in self.known:
+            if name not in MEASURES:
+                raise KeyError(name)
+            self._work(name)
+        return self.known[name]
+
+    def _work(self, name: str) -> None:
+        cost, body = self.cost, self.cost._body
+        flops, calls, reads, writes, matrix = body.sums
+        if name.startswith("fused_"):
+            self.known["fused_reads"], self.known["fused_writes"] = fusion.traffic(cost._meter, cost.diagram)
+            return
+        params, held = Total(), Total()
+        for slot in cost._slots.values():
+            params.add(slot.array.elements)
+            held.add(array_bytes(slot.array, cost.convention))
+        weights = held.size
+        held.add(total_bytes(cost.diagram.graph.inputs, cost.convention))
+        depth = [*body.depth.values(), *(f for f in body.floor if f is not None)]
+        self.known |= {
+            "flops": flops, "matrix_flops": matrix, "vector_flops": flops - matrix, "transcendentals": calls,
+            "params": params.size, "param_bytes": weights, "reads": reads, "writes": writes,
+            "depth": Size(longest(depth)), "peak_memory": held.size + body.peak, "activations": body.peak}

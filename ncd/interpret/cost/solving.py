@@ -1,0 +1,166 @@
+"""Solving a cost for a size: what fits into a budget, and scaling laws at a fixed budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from ncd.core import formula
+from ncd.core.size import Atom, Size, as_size
+from ncd.errors import InputError, SizeError
+from ncd.interpret.cost.assume import Assumptions
+from ncd.interpret.cost.regime import FAR, coefficients
+
+
+def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes):
+    """The positive value of a size at which a cost equals a budget.
+
+    Equation:  f(n, …) = c, solved for n
+    Parameters:
+        equation: A formula (SymPy expression or size) beside ``value``; or a SymPy ``Eq``; or several
+            of them, for as many sizes. ``cost.flops == 1e21`` is not an equation: SymPy's ``==``
+            compares expressions and is False; write ``sympy.Eq(cost.flops, 1e21)``.
+        for_: The size, or the sizes, to solve for.
+        sizes: Numbers for other sizes.
+        assume: Assumptions on sizes, as ``["x > 4*d"]``.
+    Returns:   A SymPy expression in the sizes that are left, a float where none is left; for several sizes
+               a dictionary. Where the formula has floors or maxima in the size, the largest whole number
+               at which it is at most the budget.
+    Raises:
+        InputError: No equation, or a size that does not stand in it.
+        SizeError: No positive solution, several, or none in closed form with sizes left as symbols.
+
+    >>> import ncd
+    >>> model = ncd.zoo.residual_mlp().cost()
+    >>> solve(model.matrix_flops, 10 ** 12, for_="d", x=512, m=1024)
+    476837.158203125
+    >>> solve(model.matrix_flops, 4 * 10 ** 12, for_="d")
+    1000000000000/(m*x)
+    """
+    if isinstance(equation, (list, tuple)):
+        return _system(equation, for_, sizes)
+    name = for_ if isinstance(for_, str) else next(iter(for_), "") if len(tuple(for_)) == 1 else None
+    if name is None:
+        raise InputError("one equation has one unknown", have=f"for_={for_!r}", mend="give as many equations")
+    gap = _difference(equation, value)
+    if name not in gap.symbols:
+        raise InputError(f"the equation does not depend on {name!r}",
+                         have=", ".join(sorted(gap.symbols)) or "no sizes")
+    gap = gap.substitute({key: as_size(number) for key, number in sizes.items() if key != name})
+    known = Assumptions.read(assume)
+    gap = known.simplify(gap)
+    held = any(isinstance(atom, Atom) and name in _symbols(atom)
+               for monomial in gap.terms for atom, _ in monomial)
+    if held or (gap.symbols == {name} and not _simple(gap, name)):
+        return _searched(gap, name, held)
+    return _closed(gap, name, known)
+
+
+def _difference(equation, value) -> Size:
+    truth = isinstance(equation, bool) or getattr(equation, "is_Boolean", False)
+    if truth and not hasattr(equation, "lhs"):
+        raise InputError("a truth value is no equation: `==` compares expressions in Python and SymPy",
+                         have=str(equation), mend="ncd.solve(cost.flops, 1e21, for_=\"n\"), or "
+                                                  "ncd.solve(sympy.Eq(cost.flops, 1e21), for_=\"n\")")
+    if hasattr(equation, "lhs"):
+        if value is not None:
+            raise InputError("an equation and a value", have=f"{equation} and {value}", mend="give one")
+        return _size(equation.lhs) - _size(equation.rhs)
+    if value is None:
+        raise InputError("a formula without the value that it is to have", have=str(equation)[:100],
+                         mend="ncd.solve(formula, value, for_=...)")
+    return _size(equation) - _size(value)
+
+
+def _size(value) -> Size:
+    if isinstance(value, str):
+        raise InputError("an equation is not read from a text", have=value[:100],
+                         mend="give a SymPy expression, as cost.flops")
+    return as_size(value)
+
+
+def _symbols(atom: Atom) -> frozenset[str]:
+    return frozenset().union(*(argument.symbols for argument in atom.args))
+
+
+def _simple(gap: Size, name: str) -> bool:
+    powers = sorted(coefficients(gap, name))
+    return len(powers) == 2 or [power - powers[0] for power in powers] == [0, 1, 2]
+
+
+def _closed(gap: Size, name: str, known: Assumptions):
+    import sympy
+    parts = coefficients(gap, name)
+    powers = sorted(parts)
+    signs = [known.sign(parts[power]) for power in powers]
+    if not _simple(gap, name):
+        raise SizeError(f"no closed form for {name}", have=f"{gap} = 0"[:300],
+                        mend=f"give {', '.join(f'{s}=...' for s in sorted(gap.symbols - {name}))}")
+    if None not in signs and sum(a != b for a, b in pairwise(signs)) == 0:
+        raise SizeError(f"no positive {name} satisfies it", have=f"{gap} = 0"[:300])
+    low = powers[0]
+    if len(powers) == 2:
+        degree = powers[1] - low
+        found = sympy.factor(-parts[low].sympy / parts[powers[1]].sympy)
+        root = found if degree == 1 else found ** sympy.Rational(degree.denominator, degree.numerator)
+    else:
+        c, b, a = (parts[power].sympy for power in powers)
+        if signs[0] is not None and signs[0] == signs[2]:
+            raise SizeError(f"{name} has two values or none", have=f"{gap} = 0"[:300])
+        above = -1 if signs[2] == -1 else 1
+        root = (-b + above * sympy.sqrt(sympy.expand(b ** 2 - 4 * a * c))) / (2 * a)
+    if root.free_symbols:
+        return sympy.simplify(root)
+    number = float(root)
+    return int(root) if root == int(number) else number
+
+
+def _searched(gap: Size, name: str, held: bool):
+    """The root of a formula of one symbol that grows: by halving."""
+    if gap.symbols - {name}:
+        raise SizeError(f"no closed form for {name}: the formula has floors or maxima in it",
+                        mend=f"give {', '.join(f'{s}=...' for s in sorted(gap.symbols - {name}))}")
+    evaluate = formula.compiled({"gap": gap})
+
+    def over(at) -> bool:
+        return evaluate({name: at})["gap"] > 0
+    low, high = 1, 1
+    while not over(high):
+        low, high = high, high * 2
+        if high > FAR ** 4:
+            raise SizeError(f"no {name} reaches it", have=f"{gap} = 0"[:300])
+    if high == 1:
+        raise SizeError(f"no positive whole {name} satisfies it: already 1 is too much",
+                        have=f"{gap} = 0"[:300])
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if over(middle) else (middle, high)
+    if held or evaluate({name: low})["gap"] == 0:
+        return low
+    import sympy
+    x = sympy.Symbol("x", positive=True)
+    whole = sympy.lambdify(x, sum(part.sympy * x ** power for power, part in coefficients(gap, name).items()))
+    below, above = float(low), float(high)
+    for _ in range(100):
+        middle = (below + above) / 2
+        below, above = (below, middle) if whole(middle) > 0 else (middle, above)
+    return (below + above) / 2
+
+
+def _system(equations: Sequence, unknowns: str | Sequence[str], sizes: Mapping):
+    """Several equations for as many sizes: positive solutions by SymPy."""
+    import sympy
+
+    from ncd.core.size import symbol
+    names = unknowns.split() if isinstance(unknowns, str) else list(unknowns)
+    if len(names) != len(equations):
+        raise InputError(f"{len(equations)} equations for {len(names)} sizes", want="as many")
+    gaps = [_difference(*(each if isinstance(each, (list, tuple)) else (each, None))) for each in equations]
+    given = {key: as_size(number) for key, number in sizes.items() if key not in names}
+    gaps = [gap.substitute(given).sympy for gap in gaps]
+    found = [row for row in sympy.solve(gaps, [symbol(name) for name in names], dict=True)
+             if all(value.is_positive is not False for value in row.values())]
+    if len(found) != 1:
+        raise SizeError(f"{len(found) or 'no'} positive solutions",
+                        have="; ".join(f"{gap} = 0" for gap in gaps)[:300])
+    return {name: found[0][symbol(name)] for name in names if symbol(name) in found[0]}

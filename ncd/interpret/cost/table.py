@@ -1,0 +1,192 @@
+"""Costs as texts: tables of at most 80 columns, LaTeX, comma-separated values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ncd.core.size import ZERO, Size
+
+if TYPE_CHECKING:
+    from ncd.interpret.cost.breakdown import Row
+    from ncd.interpret.cost.cost import Cost
+
+WIDTH = 80
+
+
+def hung(left: str, text: str, width: int = WIDTH) -> list[str]:
+    """A text to the right of another, in as many lines as it needs."""
+    pieces = textwrap.wrap(text, max(24, width - len(left)), break_on_hyphens=False) or [""]
+    return [(left + pieces[0]).rstrip(), *(" " * len(left) + piece for piece in pieces[1:])]
+
+
+def exact(value) -> str:
+    """A number with all its digits, or a float with six.
+
+    >>> exact(1234567), exact(0.5), exact(None)
+    ('1,234,567', '0.5', '-')
+    """
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+
+
+PREFIXES = "kMGTPEZY"
+
+
+def short(value) -> str:
+    """A number with three digits and a prefix of powers of 1000.
+
+    >>> short(999), short(25_769_803_776), short(0.25)
+    ('999', '25.8G', '0.25')
+    """
+    if value is None:
+        return "-"
+    if abs(value) < 1000:
+        return str(value) if isinstance(value, int) else f"{value:.3g}"
+    power, scaled = 0, float(value)
+    while abs(scaled) >= 999.5 and power < len(PREFIXES):
+        scaled, power = scaled / 1000, power + 1
+    digits = 2 if abs(scaled) < 9.995 else 1 if abs(scaled) < 99.95 else 0
+    return f"{scaled:.{digits}f}{PREFIXES[power - 1]}"
+
+
+def measures(cost: Cost, given: Mapping[str, int] | None = None,
+             written: Mapping[str, Size] | None = None) -> str:
+    """A line for each measure: its unit, its number where sizes are given, its formula (as ``written``)."""
+    from ncd.interpret.cost.measures import MEASURES, RATIOS
+    rows = [(name, unit, number(cost.exact[name], given), str((written or cost.exact)[name]))
+            for name, unit in MEASURES.items()]
+    for name, (unit, above, below) in RATIOS.items():
+        values = [number(sum((cost.exact[each] for each in part), ZERO), given) for part in (above, below)]
+        value = None if None in values or not values[1] else values[0] / values[1]
+        rows.append((name, unit, value, f"{joined(above)}/{joined(below)}"))
+    cells = [exact(value) for _, _, value, _ in rows]
+    widest = max(map(len, cells)) if given else 0
+    lines = []
+    for (name, unit, _, text), cell in zip(rows, cells):
+        lines += hung(f"{name:<15}  {unit:<9}  " + (f"{cell:>{widest}}  " if given else ""), text)
+    return "\n".join(lines)
+
+
+def joined(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"({' + '.join(names)})"
+
+
+def number(size: Size, given: Mapping[str, int] | None):
+    """The number of a size, None where a symbol is not given."""
+    return size.evaluate(given or {}) if size.symbols <= set(given or ()) else None
+
+
+def ratio(part: Size, whole: Size, given: Mapping[str, int] | None = None) -> float | None:
+    """part/whole as a number: at the sizes given, or where it does not depend on them."""
+    above, below = number(part, given), number(whole, given)
+    if above is not None and below is not None:
+        return above / below if below else None
+    if not part.terms:
+        return 0.0
+    if part.terms.keys() != whole.terms.keys():
+        return None
+    found = {float(c / whole.terms[m]) if whole.terms[m] else None for m, c in part.terms.items()}
+    return found.pop() if len(found) == 1 else None
+
+
+# -- cut into parts ----------------------------------------------------------------------
+COLUMNS = (("flops", "FLOP"), ("params", "params"), ("traffic", "bytes"))
+
+
+def parts(cost: Cost, by: str = "block", depth: int = 1, given: Mapping[str, int] | None = None) -> str:
+    """The rows of a cut and their total: numbers with shares, or formulas where sizes are missing."""
+    rows = cost.by(by, depth)
+    given = dict(given or {})
+    if given and cost.exact["flops"].symbols <= set(given) and cost.exact["reads"].symbols <= set(given) \
+            and cost.exact["params"].symbols <= set(given):
+        return _numbers(cost, by, rows, given)
+    return _formulas(cost, by, rows)
+
+
+def _traffic(sums: Mapping[str, Size]) -> Size:
+    return sums["reads"] + sums["writes"]
+
+
+def _numbers(cost: Cost, by: str, rows: Sequence[Row], given: Mapping[str, int]) -> str:
+    with_params = by == "block"
+    names = [name for name, _ in COLUMNS if with_params or name != "params"]
+    total = {"flops": cost.exact["flops"], "params": cost.exact["params"], "traffic": _traffic(cost.exact)}
+    room = WIDTH - 16 * len(names)
+    head = f"{by:<{room}}" + "".join(f"{label:>9}       " for name, label in COLUMNS if name in names)
+    lines = [head.rstrip()]
+
+    def line(title: str, values: Mapping[str, Size]) -> None:
+        cells = ""
+        for name in names:
+            value, share = number(values[name], given), ratio(values[name], total[name], given)
+            cells += f"{short(value):>9}{'' if share is None else f'{100 * share:.1f}%':>7}"
+        title = textwrap.wrap(title, room - 1, subsequent_indent="  ", drop_whitespace=False) or [""]
+        lines.extend(title[:-1])
+        lines.append((f"{title[-1]:<{room}}" + cells).rstrip())
+    for row in rows:
+        line("  " * row.level + row.title, {"flops": row.sums["flops"], "traffic": _traffic(row.sums),
+                                            "params": row.sums.get("params", ZERO)})
+    line("total", total)
+    return "\n".join(lines)
+
+
+def _formulas(cost: Cost, by: str, rows: Sequence[Row]) -> str:
+    total = cost.exact["flops"]
+    titles = [("  " * row.level + row.title, row.sums) for row in rows]
+    room = min(30, max([len(by), 5, *(len(title) for title, _ in titles)]) + 2)
+    lines = [f"{by:<{room}}{'share':>6}  FLOP"]
+    for title, sums in [*titles, ("total", cost.exact)]:
+        share = ratio(sums["flops"], total)
+        cell = f"{'' if share is None else f'{100 * share:.1f}%':>6}  "
+        if len(title) >= room:
+            indent = " " * (len(title) - len(title.lstrip()) + 2)
+            lines += textwrap.wrap(title, WIDTH, subsequent_indent=indent)
+            title = ""
+        lines += hung(f"{title:<{room}}{cell}", str(sums["flops"]))
+    return "\n".join(lines)
+
+
+# -- for programs and papers ---------------------------------------------------------------
+def values(rows: Sequence[Sequence]) -> str:
+    """Comma-separated values (RFC 4180).
+
+    >>> values([("block", "flops"), ("linear[m -> d]", "2*d*m, once")])
+    'block,flops\\r\\nlinear[m -> d],"2*d*m, once"\\r\\n'
+    """
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+SPECIAL = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+           "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
+           "×": r"$\times$", "→": r"$\to$", "λ": r"$\lambda$", "Σ": r"$\Sigma$", "<": r"$<$", ">": r"$>$"}
+
+
+def escaped(text: str) -> str:
+    """A text as LaTeX prints it."""
+    return "".join(SPECIAL.get(letter, letter) for letter in text)
+
+
+def formula(size: Size) -> str:
+    """A size in LaTeX, terms ordered by growth.
+
+    >>> formula(Size("2*x**2*k + x//2"))
+    '2 k x^{2} + \\\\left\\\\lfloor{\\\\frac{x}{2}}\\\\right\\\\rfloor'
+    """
+    import sympy
+    return sympy.latex(size.sympy, order="grlex")
+
+
+def latex(head: Sequence[str], rows: Sequence[Sequence[str]], total: bool = False) -> str:
+    """A table of LaTeX cells that compiles by itself with the package booktabs."""
+    align = "l" + "r" * 0 + "l" * (len(head) - 1)
+    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", " & ".join(head) + r" \\", r"\midrule"]
+    for n, row in enumerate(rows):
+        if total and n == len(rows) - 1:
+            lines.append(r"\midrule")
+        lines.append(" & ".join(row) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
