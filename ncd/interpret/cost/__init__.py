@@ -9,7 +9,9 @@ from ncd.core.op import Operation
 from ncd.core.size import Size, as_size
 from ncd.errors import RuleError, SizeError
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
+from ncd.interpret.cost.machine import MACHINES, Level, Link, Machine, machine
 from ncd.interpret.cost.measure import Meter, Total, longest
+from ncd.interpret.cost.roofline import Roofline, mixed, roofline
 from ncd.interpret.cost.rules import RULES, OperationCost, array_bytes, total_bytes, work
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
@@ -107,6 +109,10 @@ class Cost:
                          dict(zip(("flops", "transcendentals", "reads", "writes"), sums))))
         return rows
 
+    def roofline(self, *arguments, **options) -> Roofline:
+        """The time on a machine as a formula, see :func:`ncd.interpret.cost.roofline`."""
+        return roofline(self, *arguments, **options)
+
     def __str__(self):
         rows = [(name, unit, str(self.exact[name])) for name, unit in MEASURES.items()]
         width = max(len(name) for name, _, _ in rows)
@@ -155,4 +161,5 @@ def page_costs(diagram: Diagram) -> dict:
     return {"measures": {name: (unit, found.exact[name]) for name, unit in MEASURES.items()}, "price": price}
 
 
-__all__ = ["CONVENTIONS", "COST", "MEASURES", "Convention", "Cost", "OperationCost", "measure", "work"]
+__all__ = ["CONVENTIONS", "COST", "MACHINES", "MEASURES", "Convention", "Cost", "Level", "Link", "Machine",
+           "OperationCost", "Roofline", "machine", "measure", "mixed", "roofline", "work"]
