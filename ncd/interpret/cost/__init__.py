@@ -9,6 +9,7 @@ from ncd.core.op import Operation
 from ncd.core.size import Size, as_size
 from ncd.errors import RuleError, SizeError
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
+from ncd.interpret.cost.hierarchy import Hierarchy, hierarchy
 from ncd.interpret.cost.machine import MACHINES, Level, Link, Machine, machine
 from ncd.interpret.cost.measure import Meter, Total, longest
 from ncd.interpret.cost.roofline import Roofline, mixed, roofline
@@ -161,5 +162,6 @@ def page_costs(diagram: Diagram) -> dict:
     return {"measures": {name: (unit, found.exact[name]) for name, unit in MEASURES.items()}, "price": price}
 
 
-__all__ = ["CONVENTIONS", "COST", "MACHINES", "MEASURES", "Convention", "Cost", "Level", "Link", "Machine",
-           "OperationCost", "Roofline", "machine", "measure", "mixed", "roofline", "work"]
+__all__ = ["CONVENTIONS", "COST", "MACHINES", "MEASURES", "Convention", "Cost", "Hierarchy", "Level", "Link",
+           "Machine", "OperationCost", "Roofline", "hierarchy", "machine", "measure", "mixed", "roofline",
+           "work"]

@@ -53,7 +53,7 @@ def flatten(meter: Meter, diagram: Diagram) -> Flat:
         frame[1] += 1
         op, args = inner.ops[node], [wires[wire] for wire in inner.args[node]]
         here = inner.places.get(node) or (op.name if meter.operation(op) is None else "")
-        below = "/".join(part for part in (path, here) if part)
+        below = joined(path, here)
         if isinstance(op, Scan) or meter.operation(op) is not None:
             wires.extend(graph.add(op, args))
             places.append(below if op.place is not None or isinstance(op, Scan) else path)
@@ -69,8 +69,12 @@ def leaves(meter: Meter, diagram: Diagram) -> Iterator[tuple[Operation, Size, st
         current, times, path = waiting.pop()
         flat = flatten(meter, current)
         for op, place in zip(flat.graph.ops, flat.places):
-            below = "/".join(part for part in (path, place) if part)
             if isinstance(op, Scan):
-                waiting.append((op.body, times * op.length, below))
+                waiting.append((op.body, times * op.length, joined(path, place)))
             else:
-                yield op, times, below
+                yield op, times, joined(path, place)
+
+
+def joined(path: str, name: str) -> str:
+    """A path below another; a global name, ``"/table"``, stands by itself."""
+    return name[1:] if name.startswith("/") else "/".join(part for part in (path, name) if part)

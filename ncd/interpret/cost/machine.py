@@ -51,8 +51,7 @@ class Level:
     Parameters:
         name: ``"device"`` for the memory that every operation reads and writes if nothing is fused.
         capacity: Bytes in all (per-core memories times the cores).
-        bandwidth: Bytes/s between it and the level above it; the device's own for ``"device"``. None
-            where no source states it.
+        bandwidth: Bytes/s at which what lies below reads and writes it; None where no source states it.
     """
 
     name: str

@@ -109,8 +109,10 @@ class Roofline:
             return self._sum("bytes")
         if self.traffic == "fused":
             return self._once()
-        found = getattr(self.traffic, "bytes", self.traffic)
-        return as_size(found)
+        kept = getattr(self.traffic, "dtype", self._dtype)
+        if kept != self._dtype:
+            raise NcdError("the traffic is of another dtype", have=kept, want=str(self._dtype))
+        return as_size(getattr(self.traffic, "bytes", self.traffic))
 
     def _once(self) -> Size:
         """Every input and parameter read once, every output written once: none can move less."""
