@@ -8,12 +8,14 @@ from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import Size, as_size
 from ncd.errors import RuleError, SizeError
+from ncd.interpret.cost.collective import Collective, Mesh, all_gather, all_reduce, all_to_all, reduce_scatter
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
 from ncd.interpret.cost.hierarchy import Hierarchy, hierarchy
 from ncd.interpret.cost.machine import MACHINES, Level, Link, Machine, machine
 from ncd.interpret.cost.measure import Meter, Total, longest
 from ncd.interpret.cost.roofline import Roofline, mixed, roofline
 from ncd.interpret.cost.rules import RULES, OperationCost, array_bytes, total_bytes, work
+from ncd.interpret.cost.sharded import Sharded, Sharding, sharded
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
 
@@ -162,6 +164,7 @@ def page_costs(diagram: Diagram) -> dict:
     return {"measures": {name: (unit, found.exact[name]) for name, unit in MEASURES.items()}, "price": price}
 
 
-__all__ = ["CONVENTIONS", "COST", "MACHINES", "MEASURES", "Convention", "Cost", "Hierarchy", "Level", "Link",
-           "Machine", "OperationCost", "Roofline", "hierarchy", "machine", "measure", "mixed", "roofline",
-           "work"]
+__all__ = [
+    "CONVENTIONS", "COST", "MACHINES", "MEASURES", "Collective", "Convention", "Cost", "Hierarchy", "Level",
+    "Link", "Machine", "Mesh", "OperationCost", "Roofline", "Sharded", "Sharding", "all_gather", "all_reduce",
+    "all_to_all", "hierarchy", "machine", "measure", "mixed", "reduce_scatter", "roofline", "sharded", "work"]

@@ -93,7 +93,7 @@ class Roofline:
         total = Total()
         for share in self.shares:
             total.add(getattr(share, name))
-        return total.size
+        return total.size * 1           # fractions that became whole are numbers again
 
     @cached_property
     def flops(self) -> Size:
