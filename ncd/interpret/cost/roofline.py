@@ -185,7 +185,8 @@ class Roofline:
                 symbols.
         Returns exact SymPy expressions, smallest first; floats where there is no closed form, as
         through a floor.
-        Raises:    SizeError where there is no closed form and not every other size is given.
+        Raises:    SizeError where neither depends on the size, and where there is no closed form and not
+                   every other size is given.
 
         >>> from ncd.build.notation import einsum
         >>> found = roofline(einsum("b m, m n -> b n").cost(), "h100")
@@ -194,7 +195,11 @@ class Roofline:
         >>> found.boundary("b", n="m")
         [19780*m/(67*m - 39560)]
         """
-        return roots(self.compute - self.memory, axis, sizes)
+        difference = self.compute - self.memory
+        if axis not in difference.symbols:
+            raise SizeError(f"neither compute nor memory depends on {axis}",
+                            want=", ".join(sorted(difference.symbols)) or "a diagram with symbols")
+        return roots(difference, axis, sizes)
 
     def regions(self, axis: str, **sizes) -> list[tuple[float, float, str]]:
         """Between which values of one size the diagram is bound by what, from 1 to infinity.
@@ -209,7 +214,12 @@ class Roofline:
         1.0 to 344.9: memory
         344.9 to inf: compute
         """
-        edges = [1.0, *(float(value) for value in self.boundary(axis, **sizes) if value > 1), float("inf")]
+        found_at = self.boundary(axis, **sizes)
+        missing = sorted({str(s) for value in found_at for s in getattr(value, "free_symbols", ())})
+        if missing:
+            raise SizeError(f"no value for the size {', '.join(missing)}",
+                            mend=f"give it: {', '.join(f'{name}=...' for name in missing)}")
+        edges = [1.0, *(float(value) for value in found_at if value > 1), float("inf")]
         found: list[tuple[float, float, str]] = []
         for low, high in pairwise(edges):
             inside = 2 * low if high == float("inf") else (low + high) / 2
@@ -227,7 +237,7 @@ class Roofline:
         return f"<roofline of {self.diagram} on {self.machine.name}>\n{self}"
 
 
-def roofline(cost, on: Machine | str = "h100", dtype: str | Callable[[Operation], str] = "bfloat16",
+def roofline(cost, on: Machine | str, dtype: str | Callable[[Operation], str] = "bfloat16",
              traffic="unfused") -> Roofline:
     """The time of a diagram on a machine as a formula, a lower bound.
 
@@ -265,7 +275,7 @@ def _is_size(text: str) -> bool:
     return not text.isidentifier()
 
 
-def mixed(flops: Mapping[str, object], on: Machine | str = "h100") -> Size:
+def mixed(flops: Mapping[str, object], on: Machine | str) -> Size:
     """The rate of matrix work in several dtypes one after the other (FLOP/s).
 
     Equation:  Σ F_d / Σ (F_d / peak_d), the weighted harmonic mean of the peaks
@@ -273,7 +283,7 @@ def mixed(flops: Mapping[str, object], on: Machine | str = "h100") -> Size:
         flops: {dtype: FLOP}, numbers or sizes; only their ratios count.
     Raises:    NcdError for an unknown machine or dtype, or no work.
 
-    >>> round(mixed({"float8": 1, "float16": 1}).evaluate({}) / 1e12)
+    >>> round(mixed({"float8": 1, "float16": 1}, "h100").evaluate({}) / 1e12)
     1319
     """
     on, work, seconds = machine(on), ZERO, ZERO

@@ -13,7 +13,7 @@ from math import prod
 
 from ncd import nn
 
-SIZES = {"b": 8, "x": 12, "m": 16, "f": 20, "h": 4, "k": 6, "v": 24}
+SIZES = {"b": 8, "x": 12, "m": 16, "f": 20, "h": 4, "k": 6, "v": 24, "t": 5}
 MESH = {"data": 2, "model": 2}
 BLOCK = nn.self_attention("x m").on("b x m") >> nn.feed_forward("m", "f").on("b x m")
 MODELS = {  # name: diagram, sharding by label, how the outputs are asked for
@@ -25,6 +25,9 @@ MODELS = {  # name: diagram, sharding by label, how the outputs are asked for
     "softmax": (nn.softmax("x").on("b x"), {"x": "model"}, {"x": "model"}),
     "block": (nn.transformer_block("x m", "f").on("b x m"), {"h": "model", "f": "model", "b": "data"},
               {"b": "data"}),
+    "deep": (nn.transformer_block("x m", "f").repeat(3).on("b x m"),
+             {"h": "model", "f": "model", "b": "data"}, {"b": "data"}),
+    "recurrent": (nn.gru("t", "m -> f").on("b t m"), {"b": "data"}, {"b": "data"}),
     "features": (nn.layer_norm("m").on("b x m"), {"m": "model"}, {"m": "model"}),
     "backward": (BLOCK.reverse("parameters").composite, {"h": "model", "f": "model", "b": "data"},
                  {"h": "model", "f": "model"}),

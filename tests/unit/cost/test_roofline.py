@@ -131,9 +131,9 @@ def test_a_matmul_wants_681_kilobytes():
 
 
 def test_mixed_precision_has_the_harmonic_mean():
-    assert mixed({"float8": 1, "float16": 1}).evaluate({}) / 1e12 == pytest.approx(1319, abs=0.5)
-    assert mixed({"float16": "n"}) == 989 * 10 ** 12
-    assert mixed({"float8": "3*n", "float16": "n"}) == as_size(4) / (
+    assert mixed({"float8": 1, "float16": 1}, "h100").evaluate({}) / 1e12 == pytest.approx(1319, abs=0.5)
+    assert mixed({"float16": "n"}, "h100") == 989 * 10 ** 12
+    assert mixed({"float8": "3*n", "float16": "n"}, "h100") == as_size(4) / (
         as_size(3) / (1979 * 10 ** 12) + as_size(1) / (989 * 10 ** 12))
 
 
@@ -147,7 +147,7 @@ def test_attention_with_scores_in_fp8_and_values_in_fp16():
     flops = sum((share.flops for share in contractions), Size(0))
     seconds = sum((share.compute for share in contractions), Size(0))
     rate = (flops / seconds).evaluate({"x": 512, "y": 512, "k": 64, "v": 64})
-    assert rate == pytest.approx(mixed({"float8": 1, "float16": 1}).evaluate({}))
+    assert rate == pytest.approx(mixed({"float8": 1, "float16": 1}, "h100").evaluate({}))
     assert contractions[0].bytes == as_size("x*k + y*k + x*y")
     assert contractions[1].bytes == as_size("2*(x*y + x*v + y*v)")
     low, high = (roofline(MATMUL, "h100", kind).ridge.constant for kind in ("float16", "float8"))
@@ -227,8 +227,12 @@ def test_what_is_unknown_is_refused():
         _ = roofline(MATMUL, "h100", lambda op: "float16", "fused").bytes
     with pytest.raises(SizeError, match="no value for the size n"):
         roofline(MATMUL, "h100").bound(b=1, m=2)
+    with pytest.raises(SizeError, match="no value for the size m, n"):
+        roofline(MATMUL, "h100").regions("b")
+    with pytest.raises(SizeError, match="neither compute nor memory depends on z"):
+        roofline(MATMUL, "h100").boundary("z")
     with pytest.raises(NcdError, match="no rate of no work"):
-        mixed({})
+        mixed({}, "h100")
 
 
 def test_a_cost_has_a_roofline():
