@@ -254,7 +254,7 @@ class _Walk:
         rule = placement(op)
         held = [state[wire] for wire in args]
         chosen = self.choose(rule, held)
-        passed = self.passes(rule, held, chosen, [readers[wire] for wire in args])
+        passed = self.passes(rule, held, [readers[wire] for wire in args])
         inputs = []
         for array, wire, letters in zip(op.dom, args, rule.inputs):
             wanted = tuple(chosen.get(letter) for letter in letters)
@@ -288,13 +288,12 @@ class _Walk:
                     chosen[letter] = name
         return chosen
 
-    def passes(self, rule: Placement, held, chosen: dict, readers: list[int]) -> frozenset[str]:
+    @staticmethod
+    def passes(rule: Placement, held: list[Sharding], readers: list[int]) -> frozenset[str]:
         """The partial sums that go through: all inputs have the same, and none is read elsewhere."""
         sums = {item.partial for item in held}
         if rule.linear and len(sums) == 1 and all(count == 1 for count in readers):
-            (found,) = sums
-            if not found & set(chosen.values()):
-                return found
+            return sums.pop()
         return frozenset()
 
     def scan(self, op: Scan, args, state: list[Sharding], times: Size, path: str) -> list[Sharding]:

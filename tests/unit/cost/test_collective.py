@@ -199,8 +199,22 @@ def test_a_sum_that_is_read_twice_is_reduced_once():
     @ncd.diagram("m, m f -> f, f")
     def twice(x, w):
         made = einsum("m, m f -> f")(x, w)
-        return nn.tanh(made), made * 2
+        return made * 2, nn.tanh(made)
     assert rows(sharded(twice, {"m": "model"}, TENSOR)) == [("all-reduce", "model", "f", as_size("2*f"))]
+
+
+def test_a_product_and_a_repetition_want_their_sums_done():
+    square = ncd.diagram("m, m, m f -> f")(lambda a, b, w: einsum("f, f -> f")(
+        einsum("m, m f -> f")(a, w), einsum("m, m f -> f")(b, w)))
+    assert rows(sharded(square, {"m": "model"}, TENSOR)) == [("all-reduce", "model", "f", as_size("2*f"))] * 2
+    longer = einsum("m, m f -> f") >> make.repeat_axis("r=8")
+    assert rows(sharded(longer, {"m": "model"}, TENSOR)) == [("all-reduce", "model", "f", as_size("2*f"))]
+
+
+def test_what_nothing_reads_is_left_out():
+    found = sharded(MLP.reverse("parameters").composite, {"f": "model"}, TENSOR)
+    assert found.collectives == []              # the value, which would be summed, is no result
+    assert sharded(MLP.vjp("parameters"), {"f": "model"}, TENSOR).flops != found.flops
 
 
 def test_two_mesh_axes():

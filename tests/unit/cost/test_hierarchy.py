@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd import nn
-from ncd.build.generators import elementwise
+from ncd.build.generators import elementwise, parameter
 from ncd.build.notation import einsum
 from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
@@ -123,6 +123,24 @@ def test_parameters_come_from_device_memory_once_in_a_range():
     layer = nn.linear("m -> m")
     count = len(hierarchy(layer).steps)
     assert hierarchy(layer, fuse=[(0, count)]).moved["shared"].values == as_size("m*m + 3*m")
+
+
+def test_tied_parameters_are_one_array():
+    @ncd.diagram("m -> m")
+    def tied(x):
+        return (x + parameter("w", "m", tied=True)()) * parameter("w", "m", tied=True)()
+    count = len(hierarchy(tied).steps)
+    assert hierarchy(tied).moved["shared"].values == as_size("6*m")
+    assert hierarchy(tied, fuse=[(0, count)]).moved["shared"].values == as_size("3*m")
+
+
+def test_a_scan_brings_what_a_step_brings():
+    deep = (tanh.on("x") >> relu).repeat("N")
+    found = hierarchy(deep, dtype="float32")
+    assert found.moved["shared"].values == as_size("4*N*x")
+    assert found.resident["shared"].values == as_size("2*x")
+    for model in (deep, MODELS["deep"], MODELS["recurrent"]):
+        assert hierarchy(model, dtype="float32").resident["device"].bytes == model.cost().exact["peak_memory"]
 
 
 def test_a_wire_that_stays_below():

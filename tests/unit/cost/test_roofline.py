@@ -68,7 +68,10 @@ def test_scans_and_blocks_count_as_often_as_they_run():
     layer = nn.residual(nn.linear("m -> m"))
     deep, one = roofline(layer.repeat("N"), TOY), roofline(layer, TOY)
     assert deep.flops == one.flops * as_size("N") == layer.repeat("N").cost().exact["flops"]
-    assert deep.bytes == one.bytes * as_size("N")
+    assert deep.bytes == one.bytes * as_size("N") and deep.compute == one.compute * as_size("N")
+    assert deep.memory == one.memory * as_size("N")
+    assert deep.time_by_operation.evaluate({"N": 3, "m": 9}) == pytest.approx(
+        3 * one.time_by_operation.evaluate({"m": 9}))
 
 
 MODELS = {"block": nn.transformer_block("x m", "f"), "deep": nn.transformer_block("x m", "f").repeat("N"),
@@ -90,6 +93,11 @@ def test_fused_traffic_is_inputs_parameters_and_outputs():
     assert found.flops == layer.cost().exact["flops"]
     assert roofline(layer, TOY, "float32").bytes.evaluate({"b": 9, "m": 8, "f": 4}) \
         > found.bytes.evaluate({"b": 9, "m": 8, "f": 4})
+
+
+def test_fused_traffic_leaves_out_what_nothing_reads():
+    second = ncd.diagram("x, y -> y")(lambda x, y: nn.relu(y))
+    assert roofline(second, TOY, "float32", "fused").bytes == as_size("8*y")
 
 
 # -- the Hopper figures ---------------------------------------------------------------------
