@@ -98,10 +98,10 @@ def _reindex(op: Reindex) -> Placement:
     for axis, row in zip(op.array.axes, op.rows):
         same = row.offset == ZERO and row.divisor == ONE and len(row.terms) == 1 and row.terms[0][1] == ONE
         label = row.terms[0][0] if same else None
-        same = same and sizes[label] == axis.size and label not in used
+        same = same and sizes[label] == axis.size
         used |= {label} if same else set()
         letters.append(label if same else None)
-    for letter, row in zip(letters, op.rows):           # read by another row too: the same shard of both
+    for letter, row in zip(letters, op.rows):           # read at another index as well: a shard lacks it
         if letter is None:
             used -= {label for label, _ in row.terms}
     letters = [letter if letter in used else None for letter in letters]

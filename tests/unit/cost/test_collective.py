@@ -13,7 +13,8 @@ import pytest
 import ncd
 from ncd import nn
 from ncd.build import generators as make
-from ncd.build.notation import einsum, rearrange
+from ncd.build.notation import axes_of, einsum, rearrange
+from ncd.core.array import Array
 from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
 from ncd.interpret import reference
@@ -30,6 +31,7 @@ from ncd.interpret.cost import (
     sharded,
 )
 from ncd.interpret.cost.placement import RULES, placement
+from ncd.ops.multilinear import Reindex, affine
 from ncd.ops.primitive import BASIS
 from tests.unit.cost.meshes import MESH, MODELS, SIZES
 
@@ -167,6 +169,13 @@ def test_shards_are_exchanged_where_an_array_has_both_axes():
     assert rows(found) == [("all-to-all", "model", "x h", as_size("2*x*h/t"))]
 
 
+def test_an_exchange_comes_before_a_gather():
+    found = sharded(nn.relu.on("x h c"), {"x": "model", "c": "data"}, {"model": "t", "data": "n"},
+                    outputs={"h": "model"})
+    assert rows(found) == [("all-to-all", "model", "x h c", as_size("2*x*h*c/(t*n)")),
+                           ("all-gather", "data", "x h c", as_size("2*x*h*c/t"))]
+
+
 def test_what_wants_an_axis_whole_has_it_gathered():
     found = sharded(make.topk("x -> k=2").on("b x"), {"x": "model", "b": "data"}, {"model": "t", "data": 2})
     assert rows(found) == [("all-gather", "model", "b x", as_size("b*x"))]
@@ -261,6 +270,10 @@ def test_xla_needs_the_same_collectives(name, partitioned):
 
 
 # -- the placements, run on shards -------------------------------------------------------------------
+def reindexed(axes: str, array: str, *indices):
+    return Reindex(Array(axes_of(array)), axes_of(axes), indices, 0.0).diagram
+
+
 OPERATIONS = {
     "product": einsum("a=4 b=4, b=4 c=2 -> a c"), "elementwise product": einsum("a=4 b=2, b=2 -> b a"),
     "max_plus": einsum("a=4 b=4, b=4 c=2 -> a c", "max_plus"), "diagonal": einsum("a=4 a=4 -> a"),
@@ -273,6 +286,10 @@ OPERATIONS = {
     "topk": make.topk("a -> k=2").on("a=4 b=2"), "solve": make.solve("a b").on("c=2 a=2 b=2, c=2 a=2 d=2"),
     "segment": make.segment("sum", "e -> n=3").on("e=4 f=2, e=4 : index(3)"),
     "largest segment": make.segment("max", "e -> n=3").on("e=4 f=2, e=4 : index(3)"),
+    "reindexed diagonal": reindexed("i=4", "a=4 b=4", affine(0, {"i": 1}), affine(0, {"i": 1})),
+    "part of a diagonal": reindexed("i=4", "a=4 b=6", affine(0, {"i": 1}), affine(2, {"i": 1})),
+    "slice": reindexed("i=4 c=2", "a=6 c=2", affine(0, {"i": 1}), affine(0, {"c": 1})),
+    "shift beside an axis": reindexed("i=4 c=2", "a=4 c=2", affine(1, {"i": 1}), affine(0, {"c": 1})),
     "eigh": make.eigh("a b").on("c=2 a=2 b=2"), "stop": make.stop().on("a=4")}
 FOLDS = {"sum": np.add.reduce, "max": np.maximum.reduce}
 
