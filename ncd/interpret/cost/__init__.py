@@ -6,10 +6,15 @@ from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import Size
 from ncd.errors import RuleError
+from ncd.interpret.cost.collective import Collective, Mesh, all_gather, all_reduce, all_to_all, reduce_scatter
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
 from ncd.interpret.cost.cost import Cost
+from ncd.interpret.cost.hierarchy import Hierarchy, hierarchy
+from ncd.interpret.cost.machine import MACHINES, Level, Link, Machine, machine
 from ncd.interpret.cost.measures import MEASURES, RATIOS
+from ncd.interpret.cost.roofline import Roofline, mixed, roofline
 from ncd.interpret.cost.rules import RULES, OperationCost, work
+from ncd.interpret.cost.sharded import Sharded, Sharding, sharded
 from ncd.interpret.interpretation import Interpretation
 
 COST = Interpretation("cost", RULES)
@@ -56,5 +61,7 @@ def page_costs(diagram: Diagram) -> dict:
     return {"measures": {name: (unit, found.exact[name]) for name, unit in MEASURES.items()}, "price": price}
 
 
-__all__ = ["CONVENTIONS", "COST", "MEASURES", "RATIOS", "Convention", "Cost", "OperationCost", "measure",
-           "work"]
+__all__ = [
+    "CONVENTIONS", "COST", "MACHINES", "MEASURES", "RATIOS", "Collective", "Convention", "Cost", "Hierarchy",
+    "Level", "Link", "Machine", "Mesh", "OperationCost", "Roofline", "Sharded", "Sharding", "all_gather",
+    "all_reduce", "all_to_all", "hierarchy", "machine", "measure", "mixed", "reduce_scatter", "roofline", "sharded", "work"]

@@ -20,6 +20,7 @@ from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
 
 if TYPE_CHECKING:
+    from ncd.interpret.cost.roofline import Roofline
     from ncd.interpret.cost.training import Training
 
 
@@ -218,6 +219,11 @@ class Cost:
         from ncd.interpret.cost.training import Training
         return Training(self, lambda diagram: measure(diagram, self.convention, self.interpretation,
                                                       self._meter.partial), wrt, policy, optimiser)
+
+    def roofline(self, *arguments, **options) -> Roofline:
+        """The time on a machine as a formula, see :func:`ncd.interpret.cost.roofline.roofline`."""
+        from ncd.interpret.cost.roofline import roofline
+        return roofline(self, *arguments, **options)
 
     # -- regimes -----------------------------------------------------------------
     def _measure(self, name: str) -> Size:
