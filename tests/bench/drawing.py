@@ -7,6 +7,7 @@ import math
 import os
 import tempfile
 import time
+from pathlib import Path
 
 from discopy import markov
 
@@ -15,6 +16,7 @@ from ncd import nn
 from ncd.core.category import Diagram
 from ncd.interpret.draw import svg
 from tests.bench.building import best
+from tests.browser import drag, launched
 
 SIZES = (100, 300, 1000, 3000)
 
@@ -59,6 +61,21 @@ def discopy_seconds(boxes: int = 100) -> float:
     return found
 
 
+def frames(boxes: int = 1000) -> None:
+    """Frames per second while the page of a diagram is dragged, whole in view and at larger scales."""
+    try:
+        with launched() as browser, tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "page.html")
+            flat(boxes).draw(path)
+            tab = browser.new_page(viewport={"width": 1400, "height": 800})
+            tab.goto(path.as_uri())
+            for scale in (None, 0.1, 0.3, 1.0):
+                print(f"page of {boxes:,} boxes at scale {scale or 'fit'}: "
+                      f"{drag(tab, scale)['rate']:.0f} frames/s while dragged (bound 30)")
+    except (ImportError, FileNotFoundError) as error:
+        print(f"frames per second: not measured, {error}")
+
+
 def main() -> None:
     start = time.perf_counter()
     times = seconds()
@@ -68,4 +85,5 @@ def main() -> None:
     print(f"1,000 boxes in {times[1000]:.2f} s (bound 2 s); order of growth {order(times):.2f} (bound 1.2)")
     rival = discopy_seconds()
     print(f"100 boxes: DisCoPy's drawing {rival:.2f} s, {rival / times[100]:.0f} times ncd's (bound 50)")
+    frames()
     print(f"all in {time.perf_counter() - start:.0f} s")

@@ -19,9 +19,11 @@ button, input { font: inherit; color: inherit; background: var(--page); border: 
   border-radius: 5px; padding: .15rem .5rem; }
 button[aria-pressed="true"] { border-color: var(--accent); color: var(--accent); }
 main { overflow: hidden; position: relative; touch-action: none; cursor: grab; background: #ffffff; }
+main section { position: absolute; left: 0; top: 0; transform-origin: 0 0; will-change: transform; }
 main svg { position: absolute; left: 0; top: 0; transform-origin: 0 0; overflow: visible; }
 .dark main { filter: invert(1) hue-rotate(180deg); }
 .dark { --page: #14161a; --ink: #eceff4; --panel: #1c1f25; --line: #3a404b; --accent: #8fb0ff; }
+.far text, .far .hit { visibility: hidden; }
 .hit { stroke: transparent; stroke-width: 11; pointer-events: stroke; }
 g.wire, g.op { cursor: help; outline: none; }
 g.wire:hover path.wire, g.wire:focus path.wire, g.wire.found path.wire { stroke: #1346fe; stroke-width: 2.4; }
@@ -40,7 +42,8 @@ table { border-collapse: collapse; width: 100%; } td { padding: .12rem 0; vertic
 td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 td small { display: block; color: #6a7280; overflow-wrap: anywhere; }
 @media print { header, aside { display: none; } body { display: block; }
-  main { overflow: visible; } main svg { position: static; transform: none !important; max-width: 100%; } }
+  main { overflow: visible; } main section, main svg { position: static; transform: none !important; }
+  main svg { max-width: 100%; } .far text { visibility: visible; } }
 @media (max-width: 700px) { body { grid-template-columns: 1fr; grid-template-rows: auto 1fr 40vh; }
   header { grid-column: 1; } aside { border-left: 0; border-top: 1px solid var(--line); } }
 </style></head>
@@ -73,11 +76,25 @@ for (const part of sections) {
   const one = part.querySelector("svg"), box = one.viewBox.baseVal;
   one.setAttribute("width", box.width); one.setAttribute("height", box.height);
 }
-const place = () => { svg().style.transform = `translate(${x}px,${y}px) scale(${scale})`; };
+// The section moves and grows as one layer, without a new painting; the picture is painted anew at its
+// scale when that has come to rest or has gone far.
+const sharp = new Map(sections.map(part => [part, 1]));
+let resting = 0;
+const sharpen = () => {
+  const one = svg();
+  view.classList.toggle("far", scale < 0.1);        // texts of 2 px
+  sharp.set(one.parentNode, scale); one.style.transform = `scale(${scale})`; place();
+};
+const place = () => {
+  const part = svg().parentNode, factor = scale / sharp.get(part);
+  part.style.transform = `translate(${x}px,${y}px) scale(${factor})`;
+  clearTimeout(resting);
+  if (factor > 3 || factor < 1 / 2) sharpen(); else if (factor !== 1) resting = setTimeout(sharpen, 150);
+};
 const fit = () => {
   const box = svg().viewBox.baseVal, room = view.getBoundingClientRect();
   scale = Math.min(room.width / box.width, room.height / box.height, 1.6);
-  x = (room.width - box.width * scale) / 2; y = (room.height - box.height * scale) / 2; place();
+  x = (room.width - box.width * scale) / 2; y = (room.height - box.height * scale) / 2; sharpen();
 };
 const zoom = (factor, cx, cy) => {
   const to = Math.min(12, Math.max(0.02, scale * factor));

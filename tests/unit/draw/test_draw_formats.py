@@ -156,19 +156,8 @@ def test_formulas_in_the_page_are_those_of_python(sizes):
         assert found == pytest.approx(size.evaluate(sizes), rel=1e-12), item
 
 
-def chromium() -> str | None:
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if chromium() is None:
-        pytest.skip("there is no Chromium")
-    with sync.sync_playwright() as play:
-        running = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield running
-        running.close()
+SVG = "document.querySelector('section:not([hidden]) svg')"
+PAINTED, UNITS = f"{SVG}.style.transform.match(/scale\\((.*)\\)/)[1]", f"{SVG}.viewBox.baseVal.width"
 
 
 @pytest.mark.browser
@@ -207,12 +196,16 @@ def test_in_a_browser(browser, name, tmp_path):
     assert tab.locator("g.found").count() > 0
 
     # It moves and zooms.
-    svg = "getComputedStyle(document.querySelector('section:not([hidden]) svg')).transform"
-    at = tab.evaluate(svg)
+    box = f"(r => [r.x, r.y, r.width])({SVG}.getBoundingClientRect())"
+    left, top, width = tab.evaluate(box)
     tab.locator("#view").focus()
     tab.keyboard.press("ArrowRight")
+    assert tab.evaluate(box) == pytest.approx([left - 60, top, width])
     tab.keyboard.press("+")
-    assert tab.evaluate(svg) != at
+    assert tab.evaluate(box)[2] == pytest.approx(1.2 * width)
+    tab.wait_for_timeout(400)       # it has come to rest: painted at its own scale, where it was
+    assert tab.evaluate(box)[2] == pytest.approx(1.2 * width)
+    assert float(tab.evaluate(PAINTED)) == pytest.approx(1.2 * width / tab.evaluate(UNITS), rel=1e-3)
     assert errors == [] and requests == [(tmp_path / "page.html").as_uri()]
     tab.close()
 
