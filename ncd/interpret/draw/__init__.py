@@ -55,7 +55,7 @@ def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
 
     >>> from ncd.build.generators import elementwise
     >>> print(text(elementwise("tanh").on("x"), width=40), end="")
-    x    ▸ tanh ▸   x
+    x   ▸  tanh ▸   x
     ───────────────────
     """
     from ncd.interpret.draw import terminal

@@ -267,11 +267,11 @@ def head(runs: Runs, x: float, y: float) -> list[Element]:
     """``➤f➤`` with its middle at x and its foot at y: a function of every entry."""
     half = runs_width(runs, NAME_SIZE) / 2
     middle = y - 0.28 * NAME_SIZE
-    return [arrow(x - half - 12, middle), Text(runs, x, y, NAME_SIZE, "middle"), arrow(x + half + 2, middle)]
+    return [arrow(x - half - 14, middle), Text(runs, x, y, NAME_SIZE, "middle"), arrow(x + half + 4, middle)]
 
 
 def head_width(runs: Runs) -> float:
-    return runs_width(runs, NAME_SIZE) + 28
+    return runs_width(runs, NAME_SIZE) + 32
 
 
 def name_runs(name: str, style: str = ITALIC) -> Runs:

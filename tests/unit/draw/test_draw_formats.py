@@ -300,7 +300,7 @@ def test_blocks_open_in_place(browser, name, tmp_path):
     elif before > 1:                    # two at once
         blocks.first.click()
         assert tab.locator(shown + "g.opened").count() == 2 and tab.evaluate(OVERLAPS) == 0
-        tab.locator(shown + "g.opened g.title").first.click()
+        tab.locator(shown + "g.opened g.title text").first.click()
     tab.locator(shown + "g.opened g.title text").first.click()
     assert tab.locator(shown + "g.opened").count() == 0 and errors == []
     again, places = tab.evaluate(MARKUP), re.compile(r' c?[xy]="[^"]*"')
