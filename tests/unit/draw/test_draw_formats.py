@@ -339,6 +339,21 @@ def test_an_equation_is_written_as_a_diagram_is(suffix, tmp_path):
     assert (tmp_path / f"e{suffix}").stat().st_size > 500
 
 
+@pytest.mark.parametrize("shown", [attention, ncd.nn.relu.on("x"), ncd.equation(attention, attention)])
+def test_notebooks_show_it(shown):
+    """Jupyter asks for ``_repr_svg_``, marimo for ``_mime_``."""
+    kind, data = shown._mime_()
+    assert kind == "image/svg+xml" and data == shown._repr_svg_() == shown.draw()
+    assert data.startswith("<svg xmlns=")
+
+
+@pytest.mark.parametrize("shown", [attention, ncd.equation(attention, attention)])
+def test_marimo_shows_it(shown):
+    formatting = pytest.importorskip("marimo._output.formatting", reason="marimo is not installed")
+    found = formatting.try_format(shown)
+    assert (found.mimetype, found.data) == shown._mime_()
+
+
 def test_an_equation_that_cannot_be():
     with pytest.raises(ncd.AxisError, match="two types"):
         ncd.equation(relu.on("x"), relu.on("y"))
