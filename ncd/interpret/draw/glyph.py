@@ -208,6 +208,20 @@ def open_dot(outs) -> Mark:
 
 
 @mark
+def cap(outs) -> Mark:
+    """The left-closing semicircle that two wires come from: the unit δ; more of them meet at a dot."""
+    rows = offsets(outs)
+    width = rows[-1] / 2 if len(rows) == 2 else 30.0
+
+    def draw(x, y, height):
+        if len(rows) == 2:
+            return [Arc(x + width, y, y + height, -width)]
+        tip = (x + DOT, y + height / 2)
+        return [Shape((tip,), INK, "none", 0.0, DOT), *(Wire((tip, (x + width, y + row))) for row in rows)]
+    return Mark((), tuple(outs), draw, width, 0.0, 0.0)
+
+
+@mark
 def letter(ins, outs, runs: Runs) -> Mark:
     """A bare letter that interrupts its wire: an operation on one axis."""
     width = runs_width(runs, LETTER_SIZE) + 4
