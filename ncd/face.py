@@ -81,6 +81,16 @@ def picture(diagram: Diagram) -> str:
     return svg(diagram)
 
 
+def displayed(diagram: Diagram) -> tuple[str, str]:
+    """What marimo shows: the kind of the data and the data, as its protocol ``_mime_`` wants them.
+
+    >>> import ncd
+    >>> ncd.nn.relu.on("x")._mime_()[0]
+    'image/svg+xml'
+    """
+    return "image/svg+xml", picture(diagram)
+
+
 def reverse(diagram: Diagram, wrt=None, policy="everything", faster: bool = True):
     """The reverse derivative as a lens, see :func:`ncd.interpret.derivative.reverse`."""
     from ncd.interpret.derivative import reverse
@@ -120,6 +130,6 @@ def transpose(diagram: Diagram) -> Diagram:
 
 Diagram.to_jax, Diagram.to_numpy, Diagram.init, Diagram.cost = to_jax, to_numpy, init, cost
 Diagram.draw, Diagram.listing, Diagram.to_json, Diagram.check = draw, listing, to_json, check
-Diagram._repr_svg_ = picture
+Diagram._repr_svg_, Diagram._mime_ = picture, displayed
 Diagram.reverse, Diagram.forward, Diagram.gradient = reverse, forward, gradient
 Diagram.vjp, Diagram.jvp, Diagram.hessian_vector, Diagram.transpose = vjp, forward, hessian_vector, transpose

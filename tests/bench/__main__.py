@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import building, derivatives, importing, programs
+from tests.bench import building, derivatives, drawing, importing, programs
 
 BENCHMARKS = {"importing": importing.main, "building": building.main, "programs": programs.main,
-              "derivatives": derivatives.main}
+              "derivatives": derivatives.main, "drawing": drawing.main}
 
 
 def main() -> None:

@@ -44,21 +44,24 @@ def measure(diagram: Diagram, convention_: Convention | str | None = None,
 
 
 def page_costs(diagram: Diagram) -> dict:
-    """What a page shows of costs: {measure: (unit, formula)}, and a function for one operation's FLOPs.
+    """What a page shows of costs: ``measures``, {name: (unit, formula)}; ``price``, a function for one
+    operation's FLOPs; ``widths``, {dtype: bytes of an element}.
 
-    Nothing where an operation has no rule: a page shows a diagram that cannot be costed as well.
+    No measures where an operation has no rule: a page shows a diagram that cannot be costed as well.
     """
+    widths = dict(convention(None).bytes)
     try:
         found = measure(diagram)
     except RuleError:
-        return {"measures": None, "price": None}
+        return {"measures": None, "price": None, "widths": widths}
 
     def price(op: Operation) -> Size | None:
         try:
             return measure(op.diagram).exact["flops"]
         except RuleError:
             return None
-    return {"measures": {name: (unit, found.exact[name]) for name, unit in MEASURES.items()}, "price": price}
+    return {"measures": {name: (unit, found.exact[name]) for name, unit in MEASURES.items()}, "price": price,
+            "widths": widths}
 
 
 __all__ = [

@@ -55,7 +55,7 @@ def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
 
     >>> from ncd.build.generators import elementwise
     >>> print(text(elementwise("tanh").on("x"), width=40), end="")
-    x    ▸ tanh ▸   x
+    x   ▸  tanh ▸   x
     ───────────────────
     """
     from ncd.interpret.draw import terminal
@@ -72,7 +72,7 @@ def _pdf(diagram, depth: int = 0, **options) -> bytes:
     return raster.pdf(*_scene(diagram, style_of({"depth": depth, **options})))
 
 
-def html(diagram, depth: int = 0, measures=None, price=None, **options) -> str:
+def html(diagram, depth: int = 0, measures=None, price=None, widths=None, **options) -> str:
     """A diagram as one HTML page, see :mod:`ncd.interpret.draw.live`."""
     from ncd.interpret.draw import live
     style = style_of({"depth": depth, **options})
@@ -81,7 +81,7 @@ def html(diagram, depth: int = 0, measures=None, price=None, **options) -> str:
     most = shown.levels if isinstance(shown, Equation) else levels(shown)
     name = f"{title}: {shown}" if isinstance(title, str) else str(shown)
     return live.write(lambda level: _scene(shown, replace(style, depth=level), True)[0], most, name, measures,
-                      price, style.depth, lambda block: opened_mark(block, style))
+                      price, style.depth, lambda block: opened_mark(block, style), widths)
 
 
 FORMATS = {".svg": svg, ".html": html, ".tex": _tex, ".png": _png, ".pdf": _pdf, ".txt": text}
@@ -98,7 +98,7 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: 
             terminal), or None.
         depth: How many levels of blocks are opened.
         theme: ``"light"`` or ``"dark"``, for SVG.
-        page: For HTML, ``measures`` and ``price``: the costs that the page shows.
+        page: For HTML, ``measures``, ``price`` and ``widths``: the costs that the page shows.
         options: ``width``, ``names``, ``multi``, ``legend``, ``fences``, ``memory``,
             ``text_as_paths``: see
             :class:`ncd.interpret.draw.style.Style`.

@@ -44,8 +44,11 @@ class Equation:
         from ncd.interpret.draw import draw
         return draw(self, path, depth, theme, **options)
 
-    def _repr_svg_(self) -> str:
+    def _repr_svg_(self) -> str:                    # Jupyter
         return self.draw()
+
+    def _mime_(self) -> tuple[str, str]:            # marimo
+        return "image/svg+xml", self.draw()
 
     @property
     def levels(self) -> int:

@@ -208,6 +208,20 @@ def open_dot(outs) -> Mark:
 
 
 @mark
+def cap(outs) -> Mark:
+    """The left-closing semicircle that two wires come from: the unit δ; more of them meet at a dot."""
+    rows = offsets(outs)
+    width = rows[-1] / 2 if len(rows) == 2 else 30.0
+
+    def draw(x, y, height):
+        if len(rows) == 2:
+            return [Arc(x + width, y, y + height, -width)]
+        tip = (x + DOT, y + height / 2)
+        return [Shape((tip,), INK, "none", 0.0, DOT), *(Wire((tip, (x + width, y + row))) for row in rows)]
+    return Mark((), tuple(outs), draw, width, 0.0, 0.0)
+
+
+@mark
 def letter(ins, outs, runs: Runs) -> Mark:
     """A bare letter that interrupts its wire: an operation on one axis."""
     width = runs_width(runs, LETTER_SIZE) + 4
@@ -267,11 +281,11 @@ def head(runs: Runs, x: float, y: float) -> list[Element]:
     """``➤f➤`` with its middle at x and its foot at y: a function of every entry."""
     half = runs_width(runs, NAME_SIZE) / 2
     middle = y - 0.28 * NAME_SIZE
-    return [arrow(x - half - 12, middle), Text(runs, x, y, NAME_SIZE, "middle"), arrow(x + half + 2, middle)]
+    return [arrow(x - half - 14, middle), Text(runs, x, y, NAME_SIZE, "middle"), arrow(x + half + 4, middle)]
 
 
 def head_width(runs: Runs) -> float:
-    return runs_width(runs, NAME_SIZE) + 28
+    return runs_width(runs, NAME_SIZE) + 32
 
 
 def name_runs(name: str, style: str = ITALIC) -> Runs:

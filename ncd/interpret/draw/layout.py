@@ -20,6 +20,7 @@ from ncd.interpret.draw.rules import commutes
 from ncd.interpret.draw.scene import Column, Scene, Strand, Text, dot
 from ncd.interpret.draw.settle import Chunk, settle
 from ncd.interpret.draw.stand import Stand, travel
+from ncd.interpret.draw.sweep import fewer_crossings
 from ncd.ops.pointwise import Map
 
 STAY = 8             # the pull of a wire towards its own height, against 1 for the rest
@@ -57,25 +58,53 @@ class Layout:
         self.labels = labels or label_runs
         self.scene, self.x = Scene(), 0.0
         self.dashes: dict[tuple[int, int], Strand] = {}
-        self.uses = [0] * len(graph.types)
-        for wire in (*(wire for args in graph.args for wire in args), *graph.outputs):
-            self.uses[wire] += 1
-        self.readers: dict[int, list[int]] = {}             # of each wire, the last reader first
-        for node in range(len(graph) - 1, -1, -1):
-            for wire in graph.args[node]:
-                self.readers.setdefault(wire, []).append(node)
-        self.done: set[int] = set()
-        self.beside = schedule.neighbours(graph)
         self.live: list[Bundle] = []
-        self._begin(leads)
         columns = schedule.columns(graph)
-        for number, nodes in enumerate(columns):
-            self._column(nodes, number == len(columns) - 1)
+        arranged = self._arranged(columns)
+        self._count()
+        self._begin(leads)
+        for number, (nodes, items) in enumerate(zip(columns, arranged)):
+            self._pass(nodes)
+            self._column(items, number == len(columns) - 1)
         self._end(tails)
 
     @property
     def results(self) -> tuple:
         return tuple(self.graph.types[wire] for wire in self.graph.outputs)
+
+    # -- the order in the columns --------------------------------------------------
+    def _arranged(self, columns: Sequence[Sequence[int]]) -> list[list[schedule.Item]]:
+        """The items of each column, top to bottom."""
+        self._count()
+        graph, live, made = self.graph, list(range(len(self.graph.inputs))), []
+        free, beside = [commutes(op) for op in graph.ops], schedule.neighbours(graph)
+        for nodes in columns:
+            self._pass(nodes)
+            items = schedule.arrange(graph, nodes, live, [self._side(wire) for wire in live],
+                                     [free[node] for node in nodes], beside)
+            live = [wire for item in items for wire in (
+                range(graph.first[item.node], graph.first[item.node] + len(graph.ops[item.node].cod))
+                if item.node >= 0 else (live[item.slots[0].source],))]
+            made.append(items)
+        return fewer_crossings(graph, made, free)
+
+    def _count(self) -> None:
+        """How often each wire is still to be used, and by which nodes."""
+        self.uses = [0] * len(self.graph.types)
+        for wire in (*(wire for args in self.graph.args for wire in args), *self.graph.outputs):
+            self.uses[wire] += 1
+        self.readers: dict[int, list[int]] = {}             # of each wire, the last reader first
+        for node in range(len(self.graph) - 1, -1, -1):
+            for wire in self.graph.args[node]:
+                self.readers.setdefault(wire, []).append(node)
+        self.done: set[int] = set()
+
+    def _pass(self, nodes: Sequence[int]) -> None:
+        """The nodes of a column take what they read."""
+        self.done.update(nodes)
+        for node in nodes:
+            for wire in self.graph.args[node]:
+                self.uses[wire] -= 1
 
     # -- the ends ------------------------------------------------------------------
     def _begin(self, leads: Sequence[float]) -> None:
@@ -132,15 +161,7 @@ class Layout:
         self.x += width
 
     # -- a column of operations --------------------------------------------------------
-    def _column(self, nodes: Sequence[int], last: bool) -> None:
-        self.done.update(nodes)
-        for node in nodes:
-            for wire in self.graph.args[node]:
-                self.uses[wire] -= 1
-        items = schedule.arrange(
-            self.graph, nodes, [bundle.wire for bundle in self.live],
-            [self._side(bundle.wire) for bundle in self.live],
-            [commutes(self.graph.ops[node]) for node in nodes], self.beside)
+    def _column(self, items: Sequence[schedule.Item], last: bool) -> None:
         stands = [Stand(self.graph.ops[item.node], self.plan(self.graph.ops[item.node], item.order))
                   if item.node >= 0 else None for item in items]
         rows, edges = self._heights(items, stands)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from html import escape
 
 from ncd.core.size import Size
-from ncd.interpret.draw.formula import javascript
+from ncd.interpret.draw.formula import exact, javascript
 from ncd.interpret.draw.measure import MARGIN, SERIF, printable
 from ncd.interpret.draw.page import PAGE
 from ncd.interpret.draw.scene import REGION, Scene, Shape, Wire
@@ -26,7 +26,7 @@ MOST_LEVELS = 6
 
 def write(drawn: Callable[[int], Scene], levels: int, title: str,
           measures: Mapping[str, tuple[str, Size]] | None = None, price: Callable | None = None,
-          depth: int = 0, opened: Callable | None = None) -> str:
+          depth: int = 0, opened: Callable | None = None, widths: Mapping[str, int] | None = None) -> str:
     """The page.
 
     Parameters:
@@ -35,8 +35,9 @@ def write(drawn: Callable[[int], Scene], levels: int, title: str,
         price: An operation to the formula of its FLOPs, or None where it has none.
         depth: The level of blocks that is open at first.
         opened: A block to the mark of its body, laid out, to be opened in place.
+        widths: {dtype: bytes of an element}; an array of another dtype shows its elements only.
     """
-    things = _Things(measures or {}, price)
+    things = _Things(measures or {}, price, widths or {})
     top = min(levels, MOST_LEVELS)
     pictures = [_picture(drawn(level), things) for level in range(top + 1)]
     views = "".join(f'<section data-level="{level}"{"" if level == min(depth, top) else " hidden"}>{svg}'
@@ -44,7 +45,7 @@ def write(drawn: Callable[[int], Scene], levels: int, title: str,
     bodies = _bodies(things, opened) if opened is not None else ""
     symbols = sorted({name for size in things.sizes for name in size.symbols})
     data = {"things": things.rows, "symbols": symbols, "level": min(depth, top), "levels": top,
-            "measures": [{"name": name, "unit": unit, "formula": str(size), "code": javascript(size)}
+            "measures": [{"name": name, "unit": unit, "formula": str(size)} | _code(size)
                          for name, (unit, size) in (measures or {}).items()]}
     text = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c").replace("&", "\\u0026")
     shown = escape(printable(title, 10_000))
@@ -52,11 +53,18 @@ def write(drawn: Callable[[int], Scene], levels: int, title: str,
     return re.sub("@(TITLE|VIEWS|DATA|BODIES)@", lambda match: parts[match[1]], PAGE)
 
 
+def _code(size: Size) -> dict:
+    """The formula for the page: in floats, and in whole numbers with what they are to be divided by."""
+    made, whole = {"code": javascript(size)}, exact(size)
+    return made | {"exact": whole[0], "over": str(whole[1])} if whole else made
+
+
 class _Things:
     """What may be pointed at: operations and axes, each distinct one once."""
 
-    def __init__(self, measures: Mapping[str, tuple[str, Size]], price: Callable | None):
-        self.price, self.rows, self.numbers, self.abouts = price, [], {}, []
+    def __init__(self, measures: Mapping[str, tuple[str, Size]], price: Callable | None,
+                 widths: Mapping[str, int]):
+        self.widths, self.price, self.rows, self.numbers, self.abouts = widths, price, [], {}, []
         self.sizes: list[Size] = [size for _, size in measures.values()]
 
     def number(self, about) -> int:
@@ -78,14 +86,17 @@ class _Things:
 
     def _axis(self, array, row: int) -> dict:
         self.sizes.append(array.elements)
-        made = {"kind": "wire", "array": str(array), "dtype": array.dtype, "elements": str(array.elements),
-                "code": javascript(array.elements)}
+        made = {"kind": "wire", "array": str(array), "dtype": array.dtype,
+                "elements": {"text": str(array.elements), **_code(array.elements)}}
+        width = self.widths.get(array.dtype)
+        if width is not None:
+            made["bytes"] = {"text": str(width * array.elements), **_code(width * array.elements)}
         if array.axes:
             axis = array.axes[row]
             self.sizes.append(axis.size)
-            made |= {"name": str(axis.label), "size": str(axis.size), "sizeCode": javascript(axis.size)}
+            made |= {"name": str(axis.label), "size": {"text": str(axis.size), **_code(axis.size)}}
         else:
-            made |= {"name": "()", "size": "1", "sizeCode": "1"}
+            made["name"] = "()"
         return made
 
     def _operation(self, op) -> dict:
@@ -100,7 +111,7 @@ class _Things:
         flops = None if self.price is None else self.price(op)
         if flops is not None:
             self.sizes.append(flops)
-            made |= {"flops": str(flops), "code": javascript(flops)}
+            made["flops"] = {"text": str(flops), **_code(flops)}
         return made
 
 

@@ -35,9 +35,9 @@ def plain(runs: Runs) -> str:
 
 
 def runs_width(runs: Runs, size: float) -> float:
-    """An estimate of the width of a formula, in whole pixels."""
+    """A bound of the width of a formula, in whole pixels."""
     return float(ceil(sum(0.602 * size * len(run.text) if run.style == MONO else width_of(
-        run.text, size * (SMALL if run.level else 1)) for run in runs)))
+        run.text, size * (SMALL if run.level else 1), run.style) for run in runs)))
 
 
 def word(text: str, style: str = ITALIC, level: int = 0, limit: int = LONGEST) -> Runs:

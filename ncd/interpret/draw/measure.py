@@ -1,7 +1,9 @@
-"""Measures of the picture: distances in pixels, colours, and an estimate of the width of a text.
+"""Measures of the picture: distances in pixels, colours, and a bound of the width of a text.
 
-Fonts differ from one viewer to the next, so widths are estimated, on the wide side, from
-classes of characters; nothing in the picture depends on a font being there.
+Fonts differ from one viewer to the next, so nothing in the picture depends on a font being there: a text
+has the room that it takes in the widest of DejaVu, Times, Palatino and Helvetica, character by character
+(the table of :mod:`ncd.interpret.draw.advances`, made by ``tests/advances.py``). Palatino comes first where
+it is, since it looks more like the published figures; DejaVu, which is nearly always the widest, last.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from ncd.interpret.draw.advances import ADVANCES
 from ncd.interpret.draw.palette import dark as dark_roles
 
 WIRE = 20.0          # between two wires of one array
@@ -38,36 +41,28 @@ DARK = {INK: "#e8eaf0", PLAIN: "#15181d", FAINT: "#8d95a3", LEARNED: "#2b3a2a", 
 THEMES = {"light": LIGHT, "dark": DARK}
 """{theme: {a colour of the light one: its own}}: wires stay apart from the page in each."""
 
-_NARROW, _THIN, _WIDE = "iljI|!.,:;'’` ", "ftr()[]{}/-\"", "mwMWQ@%—"
+_EM = {style: {character: width / 100 for width, characters in rows.items() for character in characters}
+       for style, rows in ADVANCES.items()}
 
 
 @lru_cache(maxsize=4096)
-def em(character: str) -> float:
-    """The width of a character as a part of the font's size."""
-    if character in _NARROW:
-        return 0.4
-    if character in _THIN:
-        return 0.5
-    if character in _WIDE:
-        return 1.06
+def em(character: str, style: str = "roman") -> float:
+    """The width of a character as a part of the font's size; of one that the table lacks, a full square."""
+    found = _EM[style].get(character)
+    if found is not None:
+        return found
     if unicodedata.combining(character):
         return 0.0
-    if unicodedata.east_asian_width(character) in "WF":
-        return 1.1
-    if character.isupper():
-        return 0.8
-    if character in "+−=<>≤≥×÷→·Σ★":
-        return 0.88
-    return 0.66
+    return 1.1 if unicodedata.east_asian_width(character) in "WF" else 1.0
 
 
-def width_of(text: str, size: float) -> float:
-    """An estimate of the width of a text, rather too large than too small.
+def width_of(text: str, size: float, style: str = "roman") -> float:
+    """A bound of the width of a text in pixels, by the advance widths of its characters.
 
     >>> round(width_of("x", 10.0), 2)
-    6.6
+    5.7
     """
-    return size * sum(map(em, text))
+    return size * sum(em(character, style) for character in text)
 
 
 def printable(text: str, limit: int = 48) -> str:

@@ -19,9 +19,11 @@ button, input { font: inherit; color: inherit; background: var(--page); border: 
   border-radius: 5px; padding: .15rem .5rem; }
 button[aria-pressed="true"] { border-color: var(--accent); color: var(--accent); }
 main { overflow: hidden; position: relative; touch-action: none; cursor: grab; background: #ffffff; }
+main section { position: absolute; left: 0; top: 0; transform-origin: 0 0; will-change: transform; }
 main svg { position: absolute; left: 0; top: 0; transform-origin: 0 0; overflow: visible; }
 .dark main { filter: invert(1) hue-rotate(180deg); }
 .dark { --page: #14161a; --ink: #eceff4; --panel: #1c1f25; --line: #3a404b; --accent: #8fb0ff; }
+.far text, .far .hit { visibility: hidden; }
 .hit { stroke: transparent; stroke-width: 11; pointer-events: stroke; }
 g.wire, g.op { cursor: help; outline: none; }
 g.wire:hover path.wire, g.wire:focus path.wire, g.wire.found path.wire { stroke: #1346fe; stroke-width: 2.4; }
@@ -40,7 +42,8 @@ table { border-collapse: collapse; width: 100%; } td { padding: .12rem 0; vertic
 td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 td small { display: block; color: #6a7280; overflow-wrap: anywhere; }
 @media print { header, aside { display: none; } body { display: block; }
-  main { overflow: visible; } main svg { position: static; transform: none !important; max-width: 100%; } }
+  main { overflow: visible; } main section, main svg { position: static; transform: none !important; }
+  main svg { max-width: 100%; } .far text { visibility: visible; } }
 @media (max-width: 700px) { body { grid-template-columns: 1fr; grid-template-rows: auto 1fr 40vh; }
   header { grid-column: 1; } aside { border-left: 0; border-top: 1px solid var(--line); } }
 </style></head>
@@ -62,8 +65,26 @@ const value = code => {
   if (!compiled.has(code)) compiled.set(code, new Function("s", "return " + code));
   return compiled.get(code)(s);
 };
-const shown = x => Number.isInteger(x) ? x.toLocaleString("en") : Number(x.toPrecision(8)).toLocaleString("en");
-window.ncd = { sizes: s, value, measure: name => value(data.measures.find(m => m.name === name).code) };
+// Whole numbers without bounds, where a formula has them: [n, over], which is n/over.
+const big = { floor: (p, q) => { const n = p / q; return p % q !== 0n && (p < 0n) !== (q < 0n) ? n - 1n : n; },
+  max: (...all) => all.reduce((a, b) => a > b ? a : b), min: (...all) => all.reduce((a, b) => a < b ? a : b) };
+const exactly = ({ exact, over }) => {
+  if (exact === undefined) return null;
+  if (!compiled.has(exact)) compiled.set(exact, new Function("b", "floor", "max", "min", "return " + exact));
+  const sizes = Object.fromEntries(data.symbols.map(name => [name, BigInt(s[name])]));
+  try { return [compiled.get(exact)(sizes, big.floor, big.max, big.min), BigInt(over)]; } catch { return null; }
+};
+// Every digit of a whole number; ≈ before what was rounded.
+const shown = formula => {
+  const ratio = exactly(formula);
+  if (ratio && ratio[0] % ratio[1] === 0n) return (ratio[0] / ratio[1]).toLocaleString("en");
+  const x = value(formula.code), short = Number(x.toPrecision(8));
+  if (Number.isSafeInteger(x)) return x.toLocaleString("en");
+  const large = Math.abs(x) >= 2 ** 53, few = { maximumSignificantDigits: 8 };
+  const text = large || Math.abs(x) < 1e-3 ? short.toExponential().replace("e+", "e") : short.toLocaleString("en", few);
+  return short === x && !large && ratio ? text : "≈ " + text;
+};
+window.ncd = { sizes: s, value, measure: name => value(data.measures.find(m => m.name === name).code), show: shown };
 
 // -- pan and zoom ---------------------------------------------------------------------
 let scale = 1, x = 0, y = 0;
@@ -73,11 +94,25 @@ for (const part of sections) {
   const one = part.querySelector("svg"), box = one.viewBox.baseVal;
   one.setAttribute("width", box.width); one.setAttribute("height", box.height);
 }
-const place = () => { svg().style.transform = `translate(${x}px,${y}px) scale(${scale})`; };
+// The section moves and grows as one layer, without a new painting; the picture is painted anew at its
+// scale when that has come to rest or has gone far.
+const sharp = new Map(sections.map(part => [part, 1]));
+let resting = 0;
+const sharpen = () => {
+  const one = svg();
+  view.classList.toggle("far", scale < 0.1);        // texts of 2 px
+  sharp.set(one.parentNode, scale); one.style.transform = `scale(${scale})`; place();
+};
+const place = () => {
+  const part = svg().parentNode, factor = scale / sharp.get(part);
+  part.style.transform = `translate(${x}px,${y}px) scale(${factor})`;
+  clearTimeout(resting);
+  if (factor > 3 || factor < 1 / 2) sharpen(); else if (factor !== 1) resting = setTimeout(sharpen, 150);
+};
 const fit = () => {
   const box = svg().viewBox.baseVal, room = view.getBoundingClientRect();
   scale = Math.min(room.width / box.width, room.height / box.height, 1.6);
-  x = (room.width - box.width * scale) / 2; y = (room.height - box.height * scale) / 2; place();
+  x = (room.width - box.width * scale) / 2; y = (room.height - box.height * scale) / 2; sharpen();
 };
 const zoom = (factor, cx, cy) => {
   const to = Math.min(12, Math.max(0.02, scale * factor));
@@ -120,18 +155,18 @@ let pointed = null;
 const rows = thing => {
   const made = [];
   if (thing.kind === "wire") {
-    const n = value(thing.code);
-    made.push(["axis", thing.name], ["size", `${thing.size} = ${shown(value(thing.sizeCode))}`],
-      ["array", thing.array], ["dtype", thing.dtype], ["bytes", `4 · ${thing.elements} = ${shown(4 * n)}`]);
+    const row = (name, formula) => made.push([name, `${formula.text} = ${shown(formula)}`]);
+    made.push(["axis", thing.name], ["array", thing.array], ["dtype", thing.dtype]);
+    for (const name of ["size", "elements", "bytes"]) if (thing[name]) row(name, thing[name]);
   } else {
     made.push(["operation", thing.name], ["type", thing.type]);
     if (thing.place) made.push(["place", thing.place]);
     if (thing.equation) made.push(["equation", thing.equation]);
     if (thing.source) made.push(["source", thing.source]);
-    if (thing.code) {
-      const total = data.measures.find(m => m.name === "flops"), n = value(thing.code);
+    if (thing.flops) {
+      const total = data.measures.find(m => m.name === "flops"), n = value(thing.flops.code);
       const all = total ? value(total.code) : 0;
-      made.push(["FLOP", `${thing.flops} = ${shown(n)}` + (all > 0 ? ` (${(100 * n / all).toFixed(1)} %)` : "")]);
+      made.push(["FLOP", `${thing.flops.text} = ${shown(thing.flops)}` + (all > 0 ? ` (${(100 * n / all).toFixed(1)} %)` : "")]);
     }
   }
   return made;
@@ -165,7 +200,7 @@ const update = () => {
     const row = document.createElement("tr"), left = document.createElement("td"), right = document.createElement("td");
     const formula = document.createElement("small");
     left.textContent = m.name.replaceAll("_", " "); formula.textContent = m.formula; left.append(formula);
-    right.textContent = `${shown(value(m.code))} ${m.unit}`; right.dataset.measure = m.name;
+    right.textContent = `${shown(m)} ${m.unit}`; right.dataset.measure = m.name;
     row.append(left, right);
     return row;
   }));
@@ -176,7 +211,7 @@ for (const name of data.symbols) {
   label.className = "size"; range.type = "range"; range.min = 0; range.max = 16; range.step = 0.25; range.value = 4;
   box.type = "number"; box.min = 1; box.value = 16; box.setAttribute("aria-label", "size " + name); box.dataset.size = name;
   range.setAttribute("aria-label", "slider of " + name); range.dataset.slider = name;
-  const set = n => { if (Number.isInteger(n) && n > 0) { s[name] = n; update(); } };
+  const set = n => { if (Number.isSafeInteger(n) && n > 0) { s[name] = n; update(); } };
   range.oninput = () => { box.value = Math.round(2 ** range.value); set(Number(box.value)); };
   box.oninput = () => { set(Number(box.value)); range.value = Math.log2(Number(box.value) || 1); };
   label.append(name, range, box); byId("sizes").append(label);

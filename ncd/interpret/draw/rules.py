@@ -73,7 +73,7 @@ def _einsum(op: Einsum, outer) -> Plan:
         if (here and there) or len(here) > 2:
             units.append(Lane(here, there))
         elif not here:
-            units.append(glyph.open_dot(there))
+            units.append(glyph.open_dot(there) if len(there) == 1 else glyph.cap(there))
         elif len(here) == 2:
             units.append(glyph.cup(here))
         else:

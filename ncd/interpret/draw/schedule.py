@@ -80,7 +80,9 @@ def neighbours(graph: Graph) -> dict[int, tuple[int, float]]:
 
 def arrange(graph: Graph, nodes: Sequence[int], live: Sequence[int], passing: Sequence[float | None],
             free: Sequence[bool], beside: Mapping[int, tuple[int, float]]) -> list[Item]:
-    """The items of a column from top to bottom, by the mean place of what they take.
+    """The items of a column from top to bottom, by the mean place of what they take: the barycentre
+    heuristic for crossings (Sugiyama, Tagawa and Toda 1981), its sweep to the right alone, each column
+    after the one on its left. :mod:`ncd.interpret.draw.sweep` goes there and back from this order.
 
     Parameters:
         nodes: The operations of the column.

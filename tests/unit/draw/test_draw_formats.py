@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from fractions import Fraction
 from html.parser import HTMLParser
 
 import pytest
@@ -19,7 +20,7 @@ from ncd.build import generators as g
 from ncd.core.size import Size
 from ncd.errors import OutputError
 from ncd.interpret.draw import FORMATS, draw, scene_of, text
-from ncd.interpret.draw.formula import javascript
+from ncd.interpret.draw.formula import exact, javascript
 from ncd.interpret.draw.tex import escaped
 from tests.strategies import diagrams, examples
 from tests.unit.draw.pictures import PICTURES, attention, relu
@@ -156,19 +157,56 @@ def test_formulas_in_the_page_are_those_of_python(sizes):
         assert found == pytest.approx(size.evaluate(sizes), rel=1e-12), item
 
 
-def chromium() -> str | None:
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SVG = "document.querySelector('section:not([hidden]) svg')"
+PAINTED, UNITS = f"{SVG}.style.transform.match(/scale\\((.*)\\)/)[1]", f"{SVG}.viewBox.baseVal.width"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    sync = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if chromium() is None:
-        pytest.skip("there is no Chromium")
-    with sync.sync_playwright() as play:
-        running = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield running
-        running.close()
+@examples(60)
+@given(st.dictionaries(st.sampled_from("xkn"), st.integers(1, 10 ** 12), min_size=3, max_size=3))
+def test_whole_formulas_in_the_page_are_exact(sizes):
+    texts = ["0", "x", "-x**2", "2*x*k - 3*n + 1", "x//2", "-x//2 + k", "(x + 2*k - 3)//n", "min(x, k)*n**2",
+             "max(x/2, 2*k, n - 1)", "x/3 - k/7", "((x - 1)//2 + 1)**3", "x*(k + n)//5", "x*(x + 1)/2",
+             "(x/3 + k/2)//n"]
+    names = {"floor": lambda p, q: p // q, "max": max, "min": min, "b": sizes}
+    for item in texts:
+        text, over = exact(Size(item))
+        found = Fraction(eval(re.sub(r"\b(\d+)n", r"\1", text), names), over)
+        assert found == Fraction(Size(item).substitute(sizes).constant), item
+    for item in ("(x*k)**(1/2)", "max(x**(1/2), k)", "1/x"):
+        assert exact(Size(item)) is None
+
+
+def test_bytes_are_those_of_the_dtype(tmp_path):
+    kinds = {"float": "x", "int": "x : int", "bool": "x : bool", "key": ": key"}
+    for kind, array in kinds.items():
+        rows = Page(page(g.opaque("f", f"{array} -> y"), tmp_path)).data["things"]
+        row = next(row for row in rows if row["kind"] == "wire" and row["dtype"] == kind)
+        (array,) = ncd.Ty(array).inside
+        cost = ncd.Diagram.id(ncd.Ty.of([array])).cost().exact["peak_memory"]
+        assert row["bytes"]["text"] == str(cost), kind
+    ncd.equation(relu, relu).draw(tmp_path / "equation.html")       # no convention, no bytes
+    rows = Page((tmp_path / "equation.html").read_text(encoding="utf-8")).data["things"]
+    assert "bytes" not in rows[0] and "elements" in rows[0]
+
+
+@pytest.mark.browser
+def test_large_numbers_are_exact_or_said_not_to_be(browser, tmp_path):
+    model = ncd.nn.linear("m -> n") >> ncd.nn.sigmoid
+    page(model, tmp_path)
+    tab = browser.new_page()
+    tab.goto((tmp_path / "page.html").as_uri())
+    for name, value in (("m", 1_000_000_007), ("n", 1_000_000_009)):
+        tab.locator(f'[data-size="{name}"]').fill(str(value))
+    wanted = model.cost().evaluate(m=1_000_000_007, n=1_000_000_009)["flops"]
+    assert wanted > 2 ** 53 and float(wanted) != wanted
+    assert tab.locator('[data-measure="flops"]').inner_text() == f"{wanted:,} FLOP"
+    tab.locator("section:not([hidden]) g.op").first.focus()
+    assert f"{2 * 1_000_000_007 * 1_000_000_009 + 1_000_000_009:,}" in tab.locator("#about").inner_text()
+    tab.locator('[data-size="m"]').fill("3")
+    assert tab.evaluate("ncd.show({ code: 'Math.pow(s.m, 60.5)' })") == "≈ 7.342364e28"
+    assert tab.evaluate("ncd.show({ code: 's.m/7', exact: 'b.m', over: '7' })") == "≈ 0.42857143"
+    assert tab.evaluate("ncd.show({ code: 's.m/2', exact: 'b.m', over: '2' })") == "1.5"
+    tab.close()
 
 
 @pytest.mark.browser
@@ -207,12 +245,16 @@ def test_in_a_browser(browser, name, tmp_path):
     assert tab.locator("g.found").count() > 0
 
     # It moves and zooms.
-    svg = "getComputedStyle(document.querySelector('section:not([hidden]) svg')).transform"
-    at = tab.evaluate(svg)
+    box = f"(r => [r.x, r.y, r.width])({SVG}.getBoundingClientRect())"
+    left, top, width = tab.evaluate(box)
     tab.locator("#view").focus()
     tab.keyboard.press("ArrowRight")
+    assert tab.evaluate(box) == pytest.approx([left - 60, top, width])
     tab.keyboard.press("+")
-    assert tab.evaluate(svg) != at
+    assert tab.evaluate(box)[2] == pytest.approx(1.2 * width)
+    tab.wait_for_timeout(400)       # it has come to rest: painted at its own scale, where it was
+    assert tab.evaluate(box)[2] == pytest.approx(1.2 * width)
+    assert float(tab.evaluate(PAINTED)) == pytest.approx(1.2 * width / tab.evaluate(UNITS), rel=1e-3)
     assert errors == [] and requests == [(tmp_path / "page.html").as_uri()]
     tab.close()
 
@@ -258,7 +300,7 @@ def test_blocks_open_in_place(browser, name, tmp_path):
     elif before > 1:                    # two at once
         blocks.first.click()
         assert tab.locator(shown + "g.opened").count() == 2 and tab.evaluate(OVERLAPS) == 0
-        tab.locator(shown + "g.opened g.title").first.click()
+        tab.locator(shown + "g.opened g.title text").first.click()
     tab.locator(shown + "g.opened g.title text").first.click()
     assert tab.locator(shown + "g.opened").count() == 0 and errors == []
     again, places = tab.evaluate(MARKUP), re.compile(r' c?[xy]="[^"]*"')
@@ -295,6 +337,21 @@ def test_an_equation_is_written_as_a_diagram_is(suffix, tmp_path):
     made = ncd.equation(attention, attention.block("attention"), signs="≅")
     made.draw(tmp_path / f"e{suffix}", depth=1)
     assert (tmp_path / f"e{suffix}").stat().st_size > 500
+
+
+@pytest.mark.parametrize("shown", [attention, ncd.nn.relu.on("x"), ncd.equation(attention, attention)])
+def test_notebooks_show_it(shown):
+    """Jupyter asks for ``_repr_svg_``, marimo for ``_mime_``."""
+    kind, data = shown._mime_()
+    assert kind == "image/svg+xml" and data == shown._repr_svg_() == shown.draw()
+    assert data.startswith("<svg xmlns=")
+
+
+@pytest.mark.parametrize("shown", [attention, ncd.equation(attention, attention)])
+def test_marimo_shows_it(shown):
+    formatting = pytest.importorskip("marimo._output.formatting", reason="marimo is not installed")
+    found = formatting.try_format(shown)
+    assert (found.mimetype, found.data) == shown._mime_()
 
 
 def test_an_equation_that_cannot_be():

@@ -7,14 +7,19 @@ from itertools import pairwise
 import pytest
 
 from ncd.build import generators as g
+from ncd.build.derived import unit
 from ncd.build.notation import einsum, rearrange, reindex
 from ncd.build.trace import trace
+from ncd.core.array import Array
+from ncd.core.axis import Axis
+from ncd.core.category import Diagram, Ty
 from ncd.core.signature import parse_type
 from ncd.interpret.draw import scene_of, svg
 from ncd.interpret.draw.mathtext import BOLD, plain
 from ncd.interpret.draw.measure import DOT, INDEX, LEARNED, SOURCE, STAR
 from ncd.interpret.draw.palette import HUES, faces
 from ncd.interpret.draw.scene import REGION, Arc, Shape, Text, Wire
+from ncd.ops.multilinear import Einsum
 from tests.unit.draw.pictures import (
     PICTURES,
     attention,
@@ -260,3 +265,19 @@ def test_hundreds_of_nested_blocks_are_no_recursion():
         deep = deep.block(f"level {level}")
         hash(deep)      # equality of nested blocks is found from the inside out
     assert svg(deep, 300).count("level") > 30
+
+
+def test_a_unit_is_a_semicircle_that_both_wires_begin_at():
+    scene = scene_of(unit("i", "j"))
+    (arc,) = cups(scene)
+    begins = sorted(item.points[0] for item in scene.elements if isinstance(item, Wire))
+    assert arc.reach < 0 and begins == [(arc.x, arc.top), (arc.x, arc.bottom)]
+    snake = Diagram.id(Ty("b")) @ unit("b", "d") >> einsum("b, b d=b -> d=b")
+    assert sorted(item.reach > 0 for item in cups(scene_of(snake))) == [False, True]
+
+
+def test_three_axes_of_a_unit_begin_at_one_dot():
+    axes = Axis("i"), Axis("j", "i"), Axis("k", "i")
+    scene = scene_of(Einsum((), (), Array(axes), (0, 0, 0)).diagram)
+    (place,) = dots(scene)
+    assert sum(item.points[0] == place for item in scene.elements if isinstance(item, Wire)) == 3
