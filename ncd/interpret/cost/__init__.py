@@ -10,6 +10,7 @@ from ncd.core.size import Size, as_size
 from ncd.errors import RuleError, SizeError
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
 from ncd.interpret.cost.measure import Meter, Total, longest
+from ncd.interpret.cost.recompute import Point, pareto
 from ncd.interpret.cost.rules import RULES, OperationCost, array_bytes, total_bytes, work
 from ncd.interpret.cost.schedule import Schedule, memory_profile, opened
 from ncd.interpret.cost.search import best_schedule
@@ -157,5 +158,5 @@ def page_costs(diagram: Diagram) -> dict:
     return {"measures": {name: (unit, found.exact[name]) for name, unit in MEASURES.items()}, "price": price}
 
 
-__all__ = ["CONVENTIONS", "COST", "MEASURES", "Convention", "Cost", "OperationCost", "Schedule",
-           "best_schedule", "measure", "memory_profile", "opened", "work"]
+__all__ = ["CONVENTIONS", "COST", "MEASURES", "Convention", "Cost", "OperationCost", "Point", "Schedule",
+           "best_schedule", "measure", "memory_profile", "opened", "pareto", "work"]
