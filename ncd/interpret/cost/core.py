@@ -41,16 +41,20 @@ class Part:
 
     def peak(self, order: Sequence[int]):
         """The most bytes at once."""
-        live = most = self.start
+        return max([self.start, *self.during(order)])
+
+    def during(self, order: Sequence[int]) -> list:
+        """The bytes while each of an order runs."""
+        live, found = self.start, []
         waiting = [len(readers) for _, readers in self.shared]
         for node in order:
-            most = max(most, live + self.need[node])
+            found.append(live + self.need[node])
             live += self.gain[node]
             for number in self.reads[node]:
                 waiting[number] -= 1
                 if waiting[number] == 0:
                     live -= self.shared[number][0]
-        return most
+        return found
 
     def ancestors(self) -> list[int]:
         """For each node the set of those before it, as bits."""
@@ -62,33 +66,33 @@ class Part:
             found.append(bits)
         return found
 
-    def bound(self, ancestors: Sequence[int]):
+    def bound(self, ancestors: Sequence[int], order: Sequence[int]):
         """No order does with less: what is there in all of them while a node runs.
 
-        A buffer is, if its maker has run and one of its readers has not, whatever the order.
+        A buffer is, if its maker has run and one of its readers has not, whatever the order. At a node
+        that is no more than what it takes in the order given, so that few nodes are looked at.
         """
         down = [1 << node for node in range(len(self))]     # a node and what it stands before
         for node in range(len(self) - 1, -1, -1):
             for parent in self.before[node]:
                 down[parent] |= down[node]
         masks = [sum(1 << reader for reader in readers) for _, readers in self.shared]
-        outside = self.start - sum(
-            size for (size, _), maker in zip(self.shared, self.makers) if maker is None)
-        made_and_kept = [self.gain[node] for node in range(len(self))]
+        outside, staying = self.start, list(self.gain)
         for (size, _), maker in zip(self.shared, self.makers):
-            if maker is not None:
-                made_and_kept[maker] -= size
+            if maker is None:
+                outside -= size
+            else:
+                staying[maker] -= size
+        stays = [node for node in range(len(self)) if staying[node]]
         best = 0
-        for node in range(len(self)):
-            live = outside + self.need[node]
+        for most, node in sorted(zip(self.during(order), order), reverse=True):
+            if most <= best:
+                break
+            above = ancestors[node]
+            live = outside + self.need[node] + sum(staying[other] for other in stays if above >> other & 1)
             for (size, _), maker, mask in zip(self.shared, self.makers, masks):
-                if (maker is None or ancestors[node] >> maker & 1) and mask & down[node]:
+                if (maker is None or above >> maker & 1) and mask & down[node]:
                     live += size
-            bits = ancestors[node]
-            while bits:
-                low = bits & -bits
-                live += made_and_kept[low.bit_length() - 1]
-                bits ^= low
             best = max(best, live)
         return best
 

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-Sequence_ = list[int]
+Order = list[int]
 
 
-def merged(parts: Sequence[Sequence_], need: Mapping[int, float], change: Mapping[int, float]) -> Sequence_:
+def merged(parts: Sequence[Order], need: Mapping[int, float], change: Mapping[int, float]) -> Order:
     """One sequence of least peak out of sequences without relation, each optimal for its part.
 
     >>> need, change = {0: 5, 1: 1, 2: 9, 3: 1}, {0: 4, 1: -4, 2: 1, 3: -1}
@@ -29,8 +29,8 @@ def merged(parts: Sequence[Sequence_], need: Mapping[int, float], change: Mappin
     """
     if len(parts) == 1:
         return list(parts[0])
-    left: list[tuple[float, int, int, Sequence_]] = []
-    right: list[tuple[float, int, int, Sequence_]] = []
+    left: list[tuple[float, int, int, Order]] = []
+    right: list[tuple[float, int, int, Order]] = []
     for number, part in enumerate(parts):
         levels = [0.0]
         for node in part:
@@ -64,7 +64,7 @@ def _segments(levels: Sequence[float], peaks: Sequence[float]) -> list[tuple[flo
 
 
 def series(nodes: Sequence[int], before: Sequence[Sequence[int]],
-           after: Sequence[Sequence[int]]) -> list[Sequence_]:
+           after: Sequence[Sequence[int]]) -> list[Order]:
     """The parts of which each stands wholly before the next, in any order of the nodes.
 
     Parameters:
@@ -96,12 +96,13 @@ def series(nodes: Sequence[int], before: Sequence[Sequence[int]],
         if place < len(nodes) and pairs == len(sinks) * len(sources):
             parts.append(list(nodes[start:place]))
             start = place
-    parts.append(list(nodes[start:]))
+    if start < len(nodes):
+        parts.append(list(nodes[start:]))
     return parts
 
 
 def components(nodes: Sequence[int], before: Sequence[Sequence[int]],
-               tied: Sequence[Sequence[int]] = ()) -> list[Sequence_]:
+               tied: Sequence[Sequence[int]] = ()) -> list[Order]:
     """The parts without a relation between them, each in the order given.
 
     Parameters:
@@ -122,7 +123,7 @@ def components(nodes: Sequence[int], before: Sequence[Sequence[int]],
         group = [node for node in group if node in leader]
         for node in group[1:]:
             leader[find(node)] = find(group[0])
-    found: dict[int, Sequence_] = {}
+    found: dict[int, Order] = {}
     for node in nodes:
         found.setdefault(find(node), []).append(node)
     return list(found.values())
@@ -130,7 +131,7 @@ def components(nodes: Sequence[int], before: Sequence[Sequence[int]],
 
 def composed(nodes: Sequence[int], before: Sequence[Sequence[int]], after: Sequence[Sequence[int]],
              need: Mapping[int, float], change: Mapping[int, float],
-             otherwise: Callable[[Sequence_], Sequence_]) -> tuple[Sequence_, bool]:
+             otherwise: Callable[[Order], Order]) -> tuple[Order, bool]:
     """An order of the nodes, and whether it is known to be optimal: whether all is series-parallel.
 
     Parameters:
@@ -138,7 +139,7 @@ def composed(nodes: Sequence[int], before: Sequence[Sequence[int]], after: Seque
     """
     # A task is a part with the kinds of split still to try; its results wait on a stack.
     exact = True
-    done: list[Sequence_] = []
+    done: list[Order] = []
     tasks: list[tuple] = [("open", list(nodes), "series")]
     while tasks:
         kind, what, split = tasks.pop()

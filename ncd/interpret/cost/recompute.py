@@ -191,9 +191,9 @@ def pareto(diagram: Diagram, *, interpretation: Interpretation | None = None, **
         for at in _spread(search.front, 8):
             search.checkpoints(at, 2, 5)
             search.single(at, 4)
-    for at in list(search.front):
+    for at in _spread(search.front, 20):
         if len(at.order) <= 2_000:
-            search.left += 1                # each point may be put in a better order
+            search.left += 1                # each of these may be put in a better order
             search.reordered(at)
     beside = _given(first.written, sizes, search)
     return [Point(at.peak + beside, at.extra, Schedule(first.written, at.order, interpretation))

@@ -117,7 +117,7 @@ def _refined(part: Part, best: list[int], reached) -> list[int]:
     if len(part) > CLOSED:
         return best
     ancestors = part.ancestors()
-    floor = max(reached, part.bound(ancestors))
+    floor = max(reached, part.bound(ancestors, best))
     if part.peak(best) <= floor:
         return best
     candidate, exact = by_hills(part, best, ancestors)

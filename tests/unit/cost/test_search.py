@@ -101,7 +101,9 @@ def test_each_way_to_search_holds_what_it_says(seed):
     exact = [searching.exhaustive(part, 10 ** 9, 0, 10 ** 6) for part in core.parts]
     assert all(proven for _, proven in exact)
     assert memory.peak(core.whole([order for order, _ in exact])) == best
-    assert max(part.bound(part.ancestors()) for part in core.parts) <= best
+    bounds = [part.bound(part.ancestors(), range(len(part))) for part in core.parts]
+    assert max(bounds) <= best
+    assert bounds == [part.bound(part.ancestors(), order) for part, (order, _) in zip(core.parts, exact)]
     for others in ([searching.greedy(part, by) for part in core.parts] for by in (0, 1, 2)):
         assert memory.peak(Schedule(made, core.whole(others)).order) >= best
     assert memory.peak(Schedule(made, core.whole([searching.beam(p, 3) for p in core.parts])).order) >= best
