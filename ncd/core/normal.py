@@ -163,8 +163,41 @@ def _divides(small: tuple, large: tuple) -> bool:
 
 
 # -- maximum and minimum ---------------------------------------------------------------
+MAX_SHIFTED = 24                        # the terms of a difference that is looked at from sizes of 1 on
+
+
+def at_least(p: Size, q: Size) -> bool:
+    """Whether p >= q is seen at all positive sizes: p - q has no negative coefficient in s or in s - 1.
+
+    >>> at_least(Size("8*x*y"), Size("4*x*y + 4*x")), at_least(Size("x*y"), Size("x + y"))
+    (True, False)
+    """
+    rest = p - q
+    if rest.is_nonnegative:
+        return True
+    # At sizes of 1 the difference is the sum of its coefficients: mostly this says no at once.
+    if sum(rest.terms.values()) < 0 or len(rest.terms) > MAX_SHIFTED:
+        return False
+    shifted: dict[tuple, Number] = {}
+    for monomial, coefficient in rest.terms.items():
+        made = {(): coefficient}
+        for atom, exponent in monomial:
+            if not isinstance(exponent, int) or not 0 < exponent <= 4:
+                return False
+            if not isinstance(atom, str):       # an atom is not known to be 1 at least
+                if not atom.is_nonnegative:
+                    return False
+                made = {(*key, (atom, exponent)): c for key, c in made.items()}
+            else:
+                made = {(*key, (atom, k)) if k else key: c * math.comb(exponent, k)
+                        for key, c in made.items() for k in range(exponent + 1)}
+        for key, c in made.items():
+            shifted[key] = shifted.get(key, 0) + c
+    return all(c >= 0 for c in shifted.values())
+
+
 def extremum(kind: str, sizes: Iterable) -> Size:
-    """max or min, flattened, without what is dominated by coefficients alone."""
+    """max or min, flattened, without what others are seen to be at least or at most (:func:`at_least`)."""
     flat: dict[Size, None] = {}
     for size in map(Size.read, sizes):
         if len(size.terms) == 1:
@@ -178,7 +211,7 @@ def extremum(kind: str, sizes: Iterable) -> Size:
         raise SizeError(f"{kind} of no sizes")
     kept: list[Size] = []
     for size in flat:
-        beats = (lambda a, b: a.dominates(b)) if kind == "max" else (lambda a, b: b.dominates(a))
+        beats = at_least if kind == "max" else (lambda a, b: at_least(b, a))
         if any(beats(other, size) for other in kept):
             continue
         kept = [other for other in kept if not beats(size, other)] + [size]

@@ -93,7 +93,8 @@ def _from_zoo(name: str) -> Diagram:
 def from_json(text: str | bytes, operations: Iterable[type] | Mapping[str, type] = (),
               source: str = "") -> Diagram:
     """The diagram that a JSON text describes, see :func:`ncd.core.serial.from_json`."""
-    import ncd.nn  # noqa: F401  (the operations defined there are then known)
+    import ncd.nn
+    import ncd.ops.order  # noqa: F401  (the operations defined in both are then known)
     return serial.from_json(text, operations, source)
 
 

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from ncd import nn
+from ncd.core.category import Ty
 from ncd.interpret.jax import JAX
 from ncd.nn.star import Star
+from ncd.ops.order import After
+from theory.random import values
 
 
 def convolutions():
@@ -29,8 +32,19 @@ CASES = {Star: list(convolutions())}
 
 
 def test_every_faster_rule_has_cases():
-    assert set(JAX.faster) == set(CASES)
+    assert set(JAX.faster) == {*CASES, After}
     assert all(CASES.values())
+
+
+@pytest.mark.parametrize("value, other", [
+    ("x y", "()"), ("()", "x y"), ("x : bool", "k : index(7)"), ("x", "x : bool")])
+def test_after_is_its_definition(value, other):
+    diagram = After(*Ty(f"{value}, {other}").inside).diagram.lift("b")
+    given = values(diagram.dom, {"x": 2, "y": 3, "b": 4, "k": 2}, 1)
+    plain = diagram.to_jax(JAX.without_faster())(*given)
+    for found in (diagram.to_jax()(*given), jax.jit(diagram.to_jax())(*given)):
+        np.testing.assert_array_equal(found, plain)
+        assert found.dtype == plain.dtype
 
 
 @pytest.mark.parametrize("diagram", [d for cases in CASES.values() for d in cases], ids=str)

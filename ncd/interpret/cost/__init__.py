@@ -12,8 +12,11 @@ from ncd.interpret.cost.cost import Cost
 from ncd.interpret.cost.hierarchy import Hierarchy, hierarchy
 from ncd.interpret.cost.machine import MACHINES, Level, Link, Machine, machine
 from ncd.interpret.cost.measures import MEASURES, RATIOS
+from ncd.interpret.cost.recompute import Point, pareto
 from ncd.interpret.cost.roofline import Roofline, mixed, roofline
 from ncd.interpret.cost.rules import RULES, OperationCost, work
+from ncd.interpret.cost.schedule import Schedule, memory_profile, opened
+from ncd.interpret.cost.search import best_schedule
 from ncd.interpret.cost.sharded import Sharded, Sharding, sharded
 from ncd.interpret.interpretation import Interpretation
 
@@ -66,6 +69,6 @@ def page_costs(diagram: Diagram) -> dict:
 
 __all__ = [
     "CONVENTIONS", "COST", "MACHINES", "MEASURES", "RATIOS", "Collective", "Convention", "Cost", "Hierarchy",
-    "Level", "Link", "Machine", "Mesh", "OperationCost", "Roofline", "Sharded", "Sharding", "all_gather",
-    "all_reduce", "all_to_all", "hierarchy", "machine", "measure", "mixed", "reduce_scatter", "roofline",
-    "sharded", "work"]
+    "Level", "Link", "Machine", "Mesh", "OperationCost", "Point", "Roofline", "Schedule", "Sharded", "Sharding",
+    "all_gather", "all_reduce", "all_to_all", "best_schedule", "hierarchy", "machine", "measure",
+    "memory_profile", "mixed", "opened", "pareto", "reduce_scatter", "roofline", "sharded", "work"]

@@ -200,16 +200,30 @@ class Meter:
         """
         root: list[int | None] = list(range(len(graph.inputs)))
         for op, args, wires in graph:
-            if isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming):
-                root.append(root[args[0]])
-            elif isinstance(op, Parameter):
-                root.append(None)
-            elif isinstance(op, Scan) or self.operation(op) is not None:
-                root.extend(wires)
-            else:
-                root.extend(None if n is None else root[args[n]] if n >= 0 else wires[-1 - n]
-                            for n in self.inside(op).returns)
+            root.extend(None if n is None else root[args[n]] if n >= 0 else wires[-1 - n]
+                        for n in self.returns(op))
         return root
+
+    def returns(self, op: Operation) -> tuple[int | None, ...]:
+        """Whose memory each result is: input n's (n), its own or that of result n (−1 − n), a parameter's."""
+        if isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming):
+            return (0,)
+        if isinstance(op, Parameter):
+            return (None,)
+        if isinstance(op, Scan) or self.operation(op) is not None:
+            return tuple(range(-1, -1 - len(op.cod), -1))
+        return self.inside(op).returns
+
+    def room(self, op: Operation) -> tuple[tuple[Size, ...], Size]:
+        """The bytes of each result that it makes itself, else 0, and of all that it takes at once."""
+        made = tuple(array_bytes(array, self.convention) if n == -1 - place else ZERO
+                     for place, (array, n) in enumerate(zip(op.cod, self.returns(op))))
+        own = sum(made, ZERO)
+        if self.operation(op) is not None:
+            return made, own
+        inside = self.inside(op).peak
+        # A block's peak counts its outputs; a scan holds all its outputs during a step.
+        return made, own + inside if isinstance(op, Scan) else extremum("max", (own, inside))
 
     def _peak(self, graph: Graph, root: list[int | None]) -> Size:
         """The largest total of live intermediates; the inputs are the caller's.
@@ -223,18 +237,13 @@ class Meter:
         sizes: dict[int, Size] = {}
         live, seen = Total(), {}
         for node, (op, _, wires) in enumerate(graph):
-            before, own = live.size, ZERO
-            for wire in wires:
+            before = live.size
+            made, inner = self.room(op)
+            for wire, size in zip(wires, made):
                 if root[wire] == wire:
-                    sizes[wire] = array_bytes(graph.types[wire], self.convention)
-                    live.add(sizes[wire])
-                    own = own + sizes[wire]
+                    sizes[wire] = size
+                    live.add(size)
                     ends[min(max(last[wire], node), len(graph))].append(wire)
-            inner = own
-            if self.operation(op) is None:
-                inside = self.inside(op).peak
-                # A block's peak counts its outputs; a scan holds all its outputs during a step.
-                inner = own + inside if isinstance(op, Scan) else extremum("max", (own, inside))
             seen[before + inner] = None
             for wire in ends[node]:
                 live.add(sizes[wire], -1)

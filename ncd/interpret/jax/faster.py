@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from ncd.interpret.interpretation import Run
 from ncd.interpret.jax.rules import move
 from ncd.nn.star import Star
+from ncd.ops.order import After
 
 
 def star(run: Run, op: Star, left, right):
@@ -117,4 +118,25 @@ def _unpacked(letters, parts, spatial, size):
     return "".join(name for name, _ in runs), [size[x] for x in made], made
 
 
-FASTER = {Star: star}
+def after(run: Run, op: After, value, other):
+    """The value, with a dependency on the other that the compiler does not see through.
+
+    Where XLA keeps it, an optimization barrier, as in ``jax.checkpoint``. XLA for CPUs drops barriers
+    before it merges equal operations, so there the value is chosen by a condition that always holds,
+    i (i + 1) is even, and that no simplification of XLA knows to hold.
+    """
+    def chosen(value, other):
+        first = jnp.ravel(other)[0]
+        if jnp.issubdtype(first.dtype, jnp.floating):
+            bits = jnp.dtype(f"int{8 * first.dtype.itemsize}")
+            first = jax.lax.bitcast_convert_type(first, bits)
+        whole = first.astype(jnp.int32)
+        even = (whole * (whole + 1)) & 1 == 0
+        return jnp.where(even, value, jnp.zeros_like(value))
+
+    def barrier(value, other):
+        return jax.lax.optimization_barrier((value, other))[0]
+    return jax.lax.platform_dependent(jnp.asarray(value), jnp.asarray(other), cpu=chosen, default=barrier)
+
+
+FASTER = {Star: star, After: after}

@@ -396,3 +396,27 @@ def test_a_pickle_is_equal_in_a_process_with_other_hashes():
     done = subprocess.run([sys.executable, "-c", code, pickle.dumps(size).hex(), str(size)],
                           capture_output=True, text=True, env={"PYTHONHASHSEED": "77", "PYTHONPATH": "."})
     assert done.stdout.strip() == "equal", done.stderr
+
+
+# -- domination from sizes of 1 on -----------------------------------------------------------
+@pytest.mark.parametrize("text, left", [
+    ("max(8*x*y, 4*x*y + 4*x)", "8*x*y"), ("max(x**2, 2*x - 1)", "x**2"),
+    ("max(12*x, 4*x*y + 8*x)", "4*x*y + 8*x"), ("min(8*x*y, 4*x*y + 4*x)", "4*x*y + 4*x"),
+    ("max(x*(y//2), y//2)", "x*(y//2)"),
+    ("max(2*x*(y//2), (y//2)*(x + 1))", "2*x*(y//2)"), ("max(x**4*y, x*y)", "x**4*y")])
+def test_what_is_dominated_because_sizes_are_at_least_one(text, left):
+    assert parse_size(text).terms == parse_size(left).terms and "max" not in str(parse_size(text))
+
+
+@pytest.mark.parametrize("text", ["max(x*y, x + y)", "max(x**2, 2*x)", "max(x**5, x)", "max(x - y, 0)"])
+def test_what_is_not_dominated_or_not_seen_to_be_stays(text):
+    assert "max" in str(parse_size(text))
+
+
+@examples(200)
+@given(st.lists(st.lists(st.tuples(st.integers(-4, 9), st.integers(0, 3), st.integers(0, 2)), min_size=1,
+                         max_size=4), min_size=2, max_size=4), numbers, st.sampled_from(["max", "min"]))
+def test_the_extremum_of_polynomials_is_that_of_their_values(polynomials, given_, kind):
+    made = [sum((c * x ** a * y ** b for c, a, b in terms), ZERO) for terms in polynomials]
+    found = (maximum if kind == "max" else minimum)(*made)
+    assert found.evaluate(given_) == (max if kind == "max" else min)(p.evaluate(given_) for p in made)

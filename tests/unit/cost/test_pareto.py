@@ -1,0 +1,176 @@
+"""The front of memory against work: each point is what its diagram costs, and what XLA then holds."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+
+import ncd
+from ncd import nn
+from ncd.core.category import Diagram, Ty
+from ncd.interpret.cost import Schedule, best_schedule, opened, pareto
+from ncd.ops.order import After
+from tests.allocator import peak
+from tests.strategies import examples, samplers
+from theory.variables import KINDS
+
+B, M = 512, 8
+
+
+def deep(layers: int) -> Diagram:
+    """The gradient of a deep perceptron in its parameters: nodes einsum, add, tanh for each layer first."""
+    layer = nn.linear("m -> m") >> nn.tanh
+    net = layer
+    for _ in range(layers - 1):
+        net = net >> layer
+    return (net.on("b m") >> ncd.reduce("sum", "b m")).gradient("parameters")
+
+
+def check(diagram: Diagram, sizes: dict, points: list) -> None:
+    """Sorted, no point dominated, each what its diagram costs and what an allocator measures."""
+    written = diagram.cost().evaluate(**sizes)
+    best = best_schedule(diagram, **sizes).cost().evaluate(**sizes)
+    assert points[0].extra == 0 and points[0].peak == best["peak_memory"] <= written["peak_memory"]
+    assert all(one.peak > other.peak and one.extra < other.extra for one, other in pairwise(points))
+    for point in points:
+        made = point.schedule.diagram
+        found = made.cost().evaluate(**sizes)
+        assert made == diagram and found["peak_memory"] == point.peak == point.schedule.peak(**sizes)
+        assert found["activations"] == peak(made, sizes)
+        assert found["flops"] + found["transcendentals"] - written["flops"] - written["transcendentals"] \
+            == point.extra
+        repeated = [diagram.graph.ops[node] for node in point.schedule.recomputed]
+        assert all(op.deterministic and op.place is None for op in repeated)
+
+
+@pytest.mark.parametrize("layers", [3, 8])
+def test_a_deep_gradient(layers):
+    made = deep(layers)
+    points = pareto(made, b=B, m=M)
+    check(made, {"b": B, "m": M}, points)
+    assert len(points) > layers // 2
+
+
+@pytest.mark.parametrize("kind", ["", "without constants", "learned", "drawing keys by place"])
+@examples(8)
+@given(samplers())
+def test_random_derivatives(kind, sampler):
+    made = KINDS[kind](sampler, sampler.type() @ Ty("p=2"), None)
+    if kind != "drawing keys by place":
+        made = opened(made.reverse().composite)
+    sizes = sampler.complete(made.symbols)
+    check(made, sizes, pareto(made, **sizes))
+
+
+@pytest.mark.parametrize("name", ["residual_mlp", "multi_head_attention", "gru"])
+def test_models(name):
+    from ncd.build.align import symbols
+    made = opened(ncd.zoo.ZOO[name]().reverse().composite)
+    sizes = dict.fromkeys(symbols(made), 3)
+    check(made, sizes, pareto(made, **sizes))
+
+
+def chen(made: Diagram, layers: int, every: int) -> Schedule:
+    """Chen et al. 2016: of each segment only the last layer is kept; a segment is made again as a whole."""
+    graph = made.graph
+    forward = [n for n, op in enumerate(graph.ops) if op.name.startswith(("einsum[b m, m m'", "add", "tanh"))
+               and op.name != "tanh′"][:3 * layers]
+    assert [graph.ops[n].name for n in forward[2::3]] == ["tanh"] * layers
+    layer = {node: place // 3 for place, node in enumerate(forward)}
+    order, made_again = [], set()
+    for node in range(len(graph)):
+        for wire in graph.args[node]:
+            maker = graph.producer[wire]
+            at = layer.get(maker)
+            if node in layer or at is None or at % every == every - 1 or at == layers - 1:
+                continue
+            segment = at // every
+            if segment not in made_again:
+                made_again.add(segment)
+                last = min((segment + 1) * every - 1, layers - 1)
+                order += [n for n in forward if segment * every <= layer[n] < last]
+        order.append(node)
+    return Schedule(made, order)
+
+
+@pytest.mark.parametrize("layers", [9, 16])
+def test_chens_square_root_is_on_the_front_or_dominated(layers):
+    made = deep(layers)
+    points = pareto(made, b=B, m=M)
+    known = chen(made, layers, math.isqrt(layers))
+    held, work = known.peak(b=B, m=M), known.cost().evaluate(b=B, m=M)
+    extra = work["flops"] + work["transcendentals"] - sum(
+        made.cost().evaluate(b=B, m=M)[name] for name in ("flops", "transcendentals"))
+    assert held < 0.75 * made.cost().evaluate(b=B, m=M)["peak_memory"] and extra > 0
+    assert any(point.peak <= held and point.extra <= extra for point in points)
+
+
+# -- what runs -------------------------------------------------------------------------------
+def test_xla_keeps_the_recomputation_and_holds_less():
+    """As much less as the schedule says, the same values; without marks XLA merges what is equal."""
+    made, sizes = deep(12), {"b": 2048, "m": 32}
+    points = pareto(made, **sizes)
+    params = jax.tree.map(lambda p: p + 0.1, made.init(0, m=32))
+    x = np.random.default_rng(1).normal(size=(2048, 32)).astype("float32")
+
+    def compiled(diagram):
+        found = jax.jit(diagram.to_jax()).lower(params, x).compile()
+        return found.memory_analysis().temp_size_in_bytes, found.as_text().count("tanh("), found(params, x)
+    base, tanhs, values = compiled(made)
+    assert tanhs == 12
+    for point in (points[len(points) // 2], points[-1]):
+        temp, again, found = compiled(point.schedule.marked)
+        saved = points[0].peak - point.peak
+        assert 0.7 * saved < base - temp < 1.3 * saved
+        layers = sum(made.graph.ops[node].name == "tanh" for node in point.schedule.recomputed)
+        assert again >= 12 + layers > 12
+        for one, other in zip(values, found):
+            np.testing.assert_allclose(one, other, rtol=1e-5)
+        merged, equal, _ = compiled(point.schedule.diagram)
+        assert (merged, equal) == (base, tanhs)
+    handed = jax.jit(points[-1].schedule.to_jax(b=2048))(params, x)
+    for one, other in zip(values, handed):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_after_is_a_wire_to_all_but_compilers():
+    array, other = ncd.Ty("x").inside[0], ncd.Ty("k").inside[0]
+    after = After(array, other).diagram
+    assert after.cost().exact["flops"] == 0 == after.cost().exact["activations"]
+    x, k = np.arange(3.0), np.array([np.nan, 1.0])
+    np.testing.assert_array_equal(after.to_numpy()(x, k), x)
+    np.testing.assert_array_equal(after.to_jax()(x, k), x)
+    np.testing.assert_array_equal(jax.jit(after.to_jax())(x, k), x)
+    slope = jax.grad(lambda x: (after.to_jax()(x, jnp.asarray(k)) ** 2).sum())(jnp.asarray(x))
+    np.testing.assert_array_equal(slope, 2 * x)
+    np.testing.assert_array_equal(after.reverse().to_numpy()(x, k, np.ones(3))[0], np.ones(3))
+    assert ncd.from_json(after.to_json()) == after
+    lifted = after.lift("b")
+    np.testing.assert_array_equal(lifted.to_jax()(np.ones((2, 3)), np.ones((2, 2))), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int32", "bool"])
+def test_after_holds_at_any_bits(dtype):
+    """The condition on CPUs, i (i + 1) is even, holds at every number that stands first."""
+    kind = {"int32": "k : index(9)", "bool": "k : bool"}.get(dtype, "k")
+    after = jax.jit(After(ncd.Ty("x").inside[0], ncd.Ty(kind).inside[0]).diagram.to_jax())
+    for value in (0, 1, -1, 7.5, -65504, 2 ** 31 - 1, float("inf")):
+        k = jnp.asarray([value]) if "float" in dtype else jnp.asarray([int(max(min(value, 2 ** 31 - 1), 0))])
+        np.testing.assert_array_equal(after(np.ones(2, "float32"), k.astype(dtype)), np.ones(2))
+
+
+def test_random_numbers_are_not_drawn_again():
+    @ncd.diagram("() : key, x=1000")
+    def noisy(key, x):
+        noise = ncd.build.generators.random("normal", "x=1000")(key)
+        wide = ncd.reduce("sum", "y")(nn.tanh(ncd.einsum("x -> x y=50")(x + noise)))
+        return ncd.reduce("sum", "x")(wide * noise)
+    points = pareto(noisy)
+    drawn = [n for n, op in enumerate(noisy.graph.ops) if op.name == "normal"]
+    assert drawn and not any(set(drawn) & point.schedule.recomputed for point in points)
