@@ -69,6 +69,6 @@ def page_costs(diagram: Diagram) -> dict:
 
 __all__ = [
     "CONVENTIONS", "COST", "MACHINES", "MEASURES", "RATIOS", "Collective", "Convention", "Cost", "Hierarchy",
-    "Level", "Link", "Machine", "Mesh", "OperationCost", "Point", "Roofline", "Schedule", "Sharded", "Sharding",
-    "all_gather", "all_reduce", "all_to_all", "best_schedule", "hierarchy", "machine", "measure",
+    "Level", "Link", "Machine", "Mesh", "OperationCost", "Point", "Roofline", "Schedule", "Sharded",
+    "Sharding", "all_gather", "all_reduce", "all_to_all", "best_schedule", "hierarchy", "machine", "measure",
     "memory_profile", "mixed", "opened", "pareto", "reduce_scatter", "roofline", "sharded", "work"]

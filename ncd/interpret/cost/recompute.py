@@ -96,7 +96,7 @@ class _Search:
         work: dict[int, int | float] = {}
         for op in self.graph.ops:
             if id(op) not in work:
-                flops, calls, _, _ = meter.sums(op)
+                flops, calls, *_ = meter.sums(op)
                 work[id(op)] = (flops + calls).evaluate(numbers)
         self.work = [work[id(op)] for op in self.graph.ops]
         self.once = sum(self.work)
