@@ -1,4 +1,4 @@
-"""Sizes as programs: Python for exact numbers, NumPy for many points at once, JavaScript for a page.
+"""Sizes as programs: Python for exact numbers, NumPy for many points at once.
 
 A program is straight-line: one assignment for each node (floor, maximum, power) and one for each term, so
 nothing recurses, and a node that stands in many formulas is worked out once. Symbols are variables by number:
@@ -7,7 +7,6 @@ no name of a user's is ever part of a program's text.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
@@ -40,44 +39,46 @@ def _atoms(size: Size) -> list[Atom]:
     return [atom for monomial in size.terms for atom, _ in monomial if isinstance(atom, Atom)]
 
 
-class _Writer:
-    """The assignments of a program, in one language."""
+CALLS = {"floor": "floor", "max": "maximum", "min": "minimum", "group": ""}
 
-    def __init__(self, sizes: Mapping[str, Size], ratio: Callable, power: Callable, assign: str, end: str,
-                 calls: Mapping[str, Callable]):
-        self.ratio, self.power, self.assign, self.end = ratio, power, assign, end
+
+def _power_text(base: str, exponent) -> str:
+    return f"power({base}, {exponent.numerator}, {exponent.denominator})"
+
+
+class _Writer:
+    """The assignments of a program."""
+
+    def __init__(self, sizes: Mapping[str, Size]):
         self.symbols = sorted({name for size in sizes.values() for name in size.symbols})
         self.names: dict[Any, str] = {name: f"v{n}" for n, name in enumerate(self.symbols)}
         self.lines: list[str] = []
         for n, atom in enumerate(nodes(sizes.values())):
             arguments = [self.sum(argument, f"n{n}_{place}") for place, argument in enumerate(atom.args)]
             self.names[atom] = f"n{n}"
-            self.line(self.assign, f"n{n}", calls[atom.kind](*arguments))
+            self.lines.append(f"n{n} = {CALLS[atom.kind]}({', '.join(arguments)})")
         self.results = [self.sum(size, f"r{n}") for n, size in enumerate(sizes.values())]
-
-    def line(self, assign: str, name: str, text: str) -> None:
-        self.lines.append(f"{assign}{name} = {text}{self.end}")
 
     def sum(self, size: Size, name: str) -> str:
         """Assign a sum term by term; fractions over one denominator."""
         below = math.lcm(*(c.denominator for c in size.terms.values()))
-        self.line(self.assign, name, "0")
+        self.lines.append(f"{name} = 0")
         for monomial, coefficient in size.terms.items():
-            above = [str(int(coefficient * below))]
-            divisors = []
+            above, divisors = [str(int(coefficient * below))], []
             for atom, exponent in monomial:
                 base = self.names[atom]
-                if isinstance(exponent, int):
-                    (above if exponent > 0 else divisors).extend([base] * abs(exponent) if abs(exponent) < 5
-                                                                 else [self.power(base, abs(exponent))])
-                else:
-                    above.append(self.power(base, exponent))
+                if not isinstance(exponent, int):
+                    above.append(_power_text(base, exponent))
+                    continue
+                many = [base] * abs(exponent) if abs(exponent) < 5 else [_power_text(base, abs(exponent))]
+                (above if exponent > 0 else divisors).extend(many)
             if above[0] == "1" and len(above) > 1:
                 del above[0]
             term = "*".join(above)
-            self.line("", name, f"{name} + {self.ratio(term, '*'.join(divisors)) if divisors else term}")
+            term = f"ratio({term}, {'*'.join(divisors)})" if divisors else term
+            self.lines.append(f"{name} = {name} + {term}")
         if below != 1:
-            self.line("", name, self.ratio(name, str(below)))
+            self.lines.append(f"{name} = ratio({name}, {below})")
         return name
 
 
@@ -93,47 +94,14 @@ def python(sizes: Mapping[str, Size]) -> str:
         r0 = r0 + 2*v0*v1
         return {'flops': r0}
     """
-    made = _Writer(sizes, lambda a, b: f"ratio({a}, {b})",
-                   lambda base, e: f"power({base}, {e.numerator}, {e.denominator})", "", "",
-                   {"floor": lambda p, q: f"floor({p}, {q})", "group": lambda p: p,
-                    "max": lambda *args: f"maximum({', '.join(args)})",
-                    "min": lambda *args: f"minimum({', '.join(args)})"})
+    made = _Writer(sizes)
     lines = ["def formulas(sizes):"]
     if made.symbols:
         names = ", ".join(made.names[name] for name in made.symbols)
-        lines.append(f"    {names}, = (sizes[name] for name in ({', '.join(map(repr, made.symbols))},))")
+        lines.append(f"    {names}, = (sizes[name] for name in ({', '.join(repr(str(name)) for name in made.symbols)},))")
     lines += [f"    {line}" for line in made.lines]
-    pairs = ", ".join(f"{name!r}: {result}" for name, result in zip(sizes, made.results))
+    pairs = ", ".join(f"{str(name)!r}: {result}" for name, result in zip(sizes, made.results))
     return "\n".join([*lines, f"    return {{{pairs}}}"])
-
-
-def javascript(size: Size) -> str:
-    """The body of a JavaScript function of the object ``s`` of sizes by name, in floating point.
-
-    >>> print(javascript(Size("2*x*k + x//2")))
-    const v0 = s["k"], v1 = s["x"];
-    let n0_0 = 0;
-    n0_0 = n0_0 + v1;
-    let n0_1 = 0;
-    n0_1 = n0_1 + 2;
-    let n0 = Math.floor(n0_0/n0_1);
-    let r0 = 0;
-    r0 = r0 + 2*v0*v1;
-    r0 = r0 + n0;
-    return r0;
-    """
-    made = _Writer({"": size}, lambda a, b: f"({a})/({b})",
-                   lambda base, e: f"Math.pow({base}, {e.numerator}/{e.denominator})", "let ", ";",
-                   {"floor": lambda p, q: f"Math.floor({p}/{q})", "group": lambda p: p,
-                    "max": lambda *args: f"Math.max({', '.join(args)})",
-                    "min": lambda *args: f"Math.min({', '.join(args)})"})
-    given = [f"{made.names[name]} = s[{_quoted(name)}]" for name in made.symbols]
-    lines = [f"const {', '.join(given)};"] if given else []
-    return "\n".join([*lines, *made.lines, f"return {made.results[0]};"])
-
-
-def _quoted(name: str) -> str:
-    return json.dumps(str(name)).replace("<", "\\u003c")
 
 
 # -- programs that run --------------------------------------------------------------------

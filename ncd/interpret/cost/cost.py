@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ncd.core import formula
 from ncd.core.category import Diagram
 from ncd.core.check import check
+from ncd.core.javascript import javascript
 from ncd.core.size import Size, as_size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import breakdown, regime, table
@@ -140,8 +141,8 @@ class Cost:
         """The formulas as the text of a program.
 
         Parameters:
-            language: ``"python"`` (its helpers ``floor``, ``maximum``, … are those of
-                :mod:`ncd.core.formula`; with NumPy's it takes arrays) or ``"javascript"``.
+            language: ``"python"`` (a function; its helpers ``floor``, ``maximum``, … are those of
+                :mod:`ncd.core.formula`) or ``"javascript"`` (an expression in an object ``s``).
             measures: Those wanted; all in Python, the FLOPs in JavaScript, where none is named.
         Raises:    InputError: Another language, or an unknown measure.
         """
@@ -149,7 +150,7 @@ class Cost:
         if language == "python":
             return formula.python({name: self.exact[name] for name in wanted})
         if language == "javascript" and len(wanted) == 1:
-            return formula.javascript(self.exact[wanted[0]])
+            return javascript(self.exact[wanted[0]])
         raise InputError(f"no program in {language!r} of {len(wanted)} measures",
                          want='"python", or "javascript" of one measure')
 

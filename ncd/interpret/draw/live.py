@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import escape
 
+from ncd.core.javascript import exact, javascript
 from ncd.core.size import Size
-from ncd.interpret.draw.formula import exact, javascript
 from ncd.interpret.draw.measure import MARGIN, SERIF, printable
 from ncd.interpret.draw.page import PAGE
 from ncd.interpret.draw.scene import REGION, Scene, Shape, Wire

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd.build import generators as g
+from ncd.core.javascript import exact, javascript
 from ncd.core.size import Size
 from ncd.errors import OutputError
 from ncd.interpret.draw import FORMATS, draw, scene_of, text
-from ncd.interpret.draw.formula import exact, javascript
 from ncd.interpret.draw.tex import escaped
 from tests.strategies import diagrams, examples
 from tests.unit.draw.pictures import PICTURES, attention, relu

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import lcm
 
+from ncd.core.formula import nodes
+from ncd.core.polynomial import Atom
 from ncd.core.size import Size
 
 
 def javascript(size: Size) -> str:
-    """An expression in the object ``s`` of sizes by name.
+    """An expression in the object ``s`` of sizes by name; inner nodes first, so nothing recurses.
 
     >>> javascript(Size("2*x*k + x//2"))
     '2*s["k"]*s["x"]+Math.floor((s["x"])/(2))'
     """
-    terms = [_term(monomial, coefficient) for monomial, coefficient in sorted(
-        size.terms.items(), key=lambda item: (-sum(e for _, e in item[0]), str(item[0])))]
+    known: dict[Atom, str] = {}
+    for atom in nodes([size]):
+        known[atom] = _atom(atom, [_sum(argument, known) for argument in atom.args])
+    return _sum(size, known)
+
+
+def _ordered(size: Size) -> list:
+    return sorted(size.terms.items(), key=lambda item: (-sum(e for _, e in item[0]), str(item[0])))
+
+
+def _sum(size: Size, known: Mapping) -> str:
+    terms = [_term(monomial, coefficient, known) for monomial, coefficient in _ordered(size)]
     return "+".join(terms).replace("+-", "-") or "0"
 
 
-def _term(monomial, coefficient) -> str:
-    factors = [_power(atom, exponent) for atom, exponent in monomial]
+def _term(monomial, coefficient, known: Mapping) -> str:
+    factors = [_power(atom, exponent, known) for atom, exponent in monomial]
     if not factors or coefficient not in (1, -1):
         return "*".join([_number(coefficient), *factors])
     return ("-" if coefficient < 0 else "") + "*".join(factors)
@@ -31,8 +44,8 @@ def _number(value) -> str:
     return f"({value.numerator}/{value.denominator})" if isinstance(value, Fraction) else str(value)
 
 
-def _power(atom, exponent) -> str:
-    base = f"s[{_quoted(atom)}]" if isinstance(atom, str) else _atom(atom)
+def _power(atom, exponent, known: Mapping) -> str:
+    base = f"s[{_quoted(atom)}]" if isinstance(atom, str) else known[atom]
     return base if exponent == 1 else f"Math.pow({base},{_number(exponent)})"
 
 
@@ -40,11 +53,12 @@ def _quoted(text: str) -> str:
     return json.dumps(str(text)).replace("<", "\\u003c")
 
 
-def _atom(atom) -> str:
-    arguments = [f"({javascript(argument)})" for argument in atom.args]
+def _atom(atom: Atom, arguments: Sequence[str]) -> str:
+    if atom.kind == "group":
+        return f"({arguments[0]})"
     if atom.kind == "floor":
-        return f"Math.floor({'/'.join(arguments)})"
-    return arguments[0] if atom.kind == "group" else f"Math.{atom.kind}({','.join(arguments)})"
+        return f"Math.floor({'/'.join(f'({each})' for each in arguments)})"
+    return f"Math.{atom.kind}({','.join(f'({each})' for each in arguments)})"
 
 
 def exact(size: Size) -> tuple[str, int] | None:
@@ -58,12 +72,19 @@ def exact(size: Size) -> tuple[str, int] | None:
     >>> exact(Size("x/2 + 1")), exact(Size("x") ** 0.5)
     (('b["x"]+2n', 2), None)
     """
+    known: dict[Atom, tuple[str, int] | None] = {}
+    for atom in nodes([size]):
+        arguments = [_exact_sum(argument, known) for argument in atom.args]
+        known[atom] = None if None in arguments else _exact_atom(atom, arguments)
+    return _exact_sum(size, known)
+
+
+def _exact_sum(size: Size, known: Mapping) -> tuple[str, int] | None:
     terms: list[tuple[Fraction, list[str]]] = []
-    for monomial, coefficient in sorted(
-            size.terms.items(), key=lambda item: (-sum(e for _, e in item[0]), str(item[0]))):
+    for monomial, coefficient in _ordered(size):
         factors, value = [], Fraction(coefficient)
         for atom, exponent in monomial:
-            base = (f"b[{_quoted(atom)}]", 1) if isinstance(atom, str) else _exact_atom(atom)
+            base = (f"b[{_quoted(atom)}]", 1) if isinstance(atom, str) else known[atom]
             if base is None or not isinstance(exponent, int) or exponent < 0:
                 return None
             factors.append(base[0] if exponent == 1 else f"({base[0]})**{exponent}n")
@@ -77,10 +98,7 @@ def exact(size: Size) -> tuple[str, int] | None:
     return "+".join(texts).replace("+-", "-") or "0n", common
 
 
-def _exact_atom(atom) -> tuple[str, int] | None:
-    arguments = [exact(argument) for argument in atom.args]
-    if None in arguments:
-        return None
+def _exact_atom(atom: Atom, arguments: Sequence[tuple[str, int]]) -> tuple[str, int]:
     if atom.kind == "floor":
         (p, below_p), (q, below_q) = arguments
         return f"floor({_times(p, below_q)},{_times(q, below_p)})", 1
