@@ -98,7 +98,8 @@ def python(sizes: Mapping[str, Size]) -> str:
     lines = ["def formulas(sizes):"]
     if made.symbols:
         names = ", ".join(made.names[name] for name in made.symbols)
-        lines.append(f"    {names}, = (sizes[name] for name in ({', '.join(repr(str(name)) for name in made.symbols)},))")
+        given = ", ".join(repr(str(name)) for name in made.symbols)
+        lines.append(f"    {names}, = (sizes[name] for name in ({given},))")
     lines += [f"    {line}" for line in made.lines]
     pairs = ", ".join(f"{str(name)!r}: {result}" for name, result in zip(sizes, made.results))
     return "\n".join([*lines, f"    return {{{pairs}}}"])

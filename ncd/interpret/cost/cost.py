@@ -331,6 +331,11 @@ class Cost:
             parts[row.name] = parts.get(row.name, Size(0)) + row.sums[measure]
         return regime.dominant(parts, axis, sizes)
 
+    def plot(self, axis: str, path=None, measure: str = "flops", **options):
+        """A measure along an axis with its regimes shaded, see :func:`ncd.interpret.cost.plot.growth`."""
+        from ncd.interpret.cost.plot import growth
+        return growth(self, axis, measure, path, **options)
+
     # -- texts -------------------------------------------------------------------
     def table(self, by: str = "block", depth: int = 1, **sizes) -> str:
         """The cost cut into rows as a text of at most 80 columns, with shares where sizes are given."""
