@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
@@ -24,6 +25,7 @@ from ncd.interpret.parameter import places
 
 TRIES = 500                 # the schedules that are measured, fewer for large diagrams
 PARTS = (1, 0.75, 0.5, 0.25)
+FEW = 5                     # of so few results all sets are tried
 STEPS = 400_000             # the operations in all of them
 
 
@@ -51,8 +53,9 @@ class _Try:
         """The buffers that only wait at the peak, and can be made again; in the order they are made."""
         buffers, top = self.memory.buffers, self.top
         return [number for number, buffer in enumerate(buffers)
-                if buffer.maker < top and not buffer.held and top not in buffer.readers
-                and search.repeats[self.order[buffer.maker]] and max(buffer.readers, default=-1) > top]
+                if buffer.maker < top and top not in buffer.readers
+                and search.repeats[self.order[buffer.maker]]
+                and (buffer.held or max(buffer.readers, default=-1) > top)]
 
     def without(self, search: _Search, dropped: set[int]) -> list[int]:
         """The sequence in which some buffers are dropped at the peak and made again when they are read."""
@@ -61,28 +64,31 @@ class _Try:
                   for number, buffer in enumerate(memory.buffers)]
         made: set[int] = set()
 
-        def missing(node: int) -> list[int]:
+        def missing(wires: Sequence[int]) -> list[int]:
             found = []
-            for wire in graph.args[node]:
+            for wire in wires:
                 maker, root = graph.producer[wire], memory.root[wire]
                 if 0 <= maker <= top and maker not in made and root is not None and not usable[root] \
                         and search.repeats[self.order[maker]]:
                     found.append(maker)
             return found
         order = list(range(top + 1))
-        for node in range(top + 1, len(graph)):
-            stack = [node]
+
+        def run(stack: list[int]) -> None:
             while stack:
                 current = stack[-1]
                 if current in made:
                     stack.pop()
-                elif behind := missing(current):
+                elif behind := missing(graph.args[current]):
                     stack.extend(reversed(behind))
                 else:
                     stack.pop()
                     order.append(current)
                     if current <= top:
                         made.add(current)
+        for node in range(top + 1, len(graph)):
+            run([node])
+        run(missing(graph.outputs)[::-1])
         return [self.order[node] for node in order]
 
 
@@ -124,6 +130,11 @@ class _Search:
         """Drop all that is cheap enough but a checkpoint each time a number of bytes has passed."""
         buffers, waiting = at.memory.buffers, at.waiting(self)
         if not waiting:
+            return
+        if len(waiting) <= FEW:
+            for count in range(1, len(waiting) + 1):
+                for chosen in combinations(waiting, count):
+                    self.measure(at.without(self, set(chosen)))
             return
         price = {n: self.work[at.order[buffers[n].maker]] / buffers[n].size for n in waiting}
         ranked = sorted(set(price.values()))

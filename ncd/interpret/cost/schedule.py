@@ -284,8 +284,9 @@ def _marked(graph: Graph, order: Sequence[int]) -> Diagram:
         for offset, wire in enumerate(new):
             place[first + offset], again[first + offset] = wire, repeated
             fixed[first + offset] = op.deterministic and all(fixed[wire] for wire in args)
-        if not repeated:
-            latest = next((wire for wire in new if made.types[wire].dtype != "key"), latest)
+        if not repeated:        # a parameter is there from the start: to wait for it is not to wait
+            latest = next((wire for n, wire in enumerate(new)
+                           if made.types[wire].dtype != "key" and not fixed[first + n]), latest)
         seen.add(node)
     made.outputs = tuple(place[wire] for wire in graph.outputs)
     return Diagram.from_graph(made)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from itertools import pairwise
+from random import Random
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +17,11 @@ import ncd
 from ncd import nn
 from ncd.core.category import Diagram, Ty
 from ncd.interpret.cost import Schedule, best_schedule, opened, pareto
+from ncd.interpret.cost.schedule import memory_of
 from ncd.ops.order import After
 from tests.allocator import peak
 from tests.strategies import examples, samplers
+from tests.unit.cost.test_search import wired
 from theory.variables import KINDS
 
 B, M = 512, 8
@@ -74,6 +78,62 @@ def test_models(name):
     made = opened(ncd.zoo.ZOO[name]().reverse().composite)
     sizes = dict.fromkeys(symbols(made), 3)
     check(made, sizes, pareto(made, **sizes))
+
+
+def true_front(memory, work) -> list[tuple[int, int]]:
+    """Every schedule with recomputation, by the sets of results that are live and of operations done."""
+    count = len(memory)
+    size = [memory.buffers[made].size for (made,) in memory.makes]
+    above = [sum(1 << p for p in parents) for parents in memory.before]
+    out = sum(1 << node for node in range(count) if memory.buffers[memory.makes[node][0]].held)
+    held = [sum(size[node] for node in range(count) if live >> node & 1) for live in range(1 << count)]
+
+    def least(limit):
+        best, heap = {(0, 0): 0}, [(0, 0, 0)]
+        while heap:
+            cost, live, done = heapq.heappop(heap)
+            if done == (1 << count) - 1 and live & out == out:
+                return cost - sum(work)
+            for node in range(count if best[live, done] == cost else 0):
+                if live >> node & 1:
+                    new = (live ^ 1 << node, done)
+                elif not above[node] & ~live and held[live] + memory.need[node] <= limit:
+                    new = (live | 1 << node, done | 1 << node)
+                else:
+                    continue
+                total = cost + (0 if live >> node & 1 else work[node])
+                if total < best.get(new, math.inf):
+                    best[new] = total
+                    heapq.heappush(heap, (total, *new))
+        return None
+    found: list[tuple[int, int]] = []
+    for limit in sorted(set(held), reverse=True):
+        extra = least(limit)
+        if extra is None:
+            break
+        if found and found[-1][1] == extra:
+            found.pop()
+        found.append((limit, extra))
+    return found
+
+
+def test_small_fronts_against_all_schedules():
+    """No point is better than what there is; nearly every lowest peak is found."""
+    lowest, total = 0, 0
+    for seed in range(100):
+        made = wired(Random(seed), seed % 2 == 0)
+        if len(made.graph) > 7:
+            continue
+        memory, price = memory_of(made, {})
+        work = [sum(size.evaluate({}) for size in price.meter.sums(op)[:2]) for op in made.graph.ops]
+        known, points = true_front(memory, work), pareto(made)
+        check(made, {}, points)
+        beside = points[0].peak - memory.peak(best_schedule(made).order)
+        assert points[0].peak - beside == known[0][0]
+        for point in points:
+            assert point.extra >= min(extra for peak_, extra in known if peak_ <= point.peak - beside)
+        lowest, total = lowest + (points[-1].peak - beside == known[-1][0]), total + 1
+    assert total > 20 and lowest > 0.9 * total
 
 
 def chen(made: Diagram, layers: int, every: int) -> Schedule:
