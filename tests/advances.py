@@ -12,7 +12,7 @@ from pathlib import Path
 
 CHARACTERS = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x180),
                                *range(0x391, 0x3A2), *range(0x3A3, 0x3AA), *range(0x3B1, 0x3CA)))) + (
-    "‐‑‒–—‘’“”†‡•…‰′″‹›⁄ⁱ⁰⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ₀₁₂₃₄₅₆₇₈₉ᵀℓℝℂ←↑→↓↔⇒∀∂∃∅∆∇∈∉∏∑−∓∗∘√∞∧∨∩∪∫≅≈≠≡≤≥≪≫⊂⊆⊕⊗⊙⊤⊥⋅⋆⌈⌉⌊⌋★☆⟨⟩")
+    "‐‑‒–—‘’“”†‡•…‰′″‹›⁄ⁱ⁰⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ₀₁₂₃₄₅₆₇₈₉ᵀℓℝℂ←↑→↓↔⇒∀∂∃∅∆∇∈∉∏∑−∓∗∘√∞∧∨∩∪∫≅≈≠≡≤≥≪≫⊂⊆⊕⊗⊙⊤⊥⋅⋆⌈⌉⌊⌋★☆⟨⟩↯𝔼𝒩𝒰ᴴ⋯")
 STYLES = {"roman": ("DejaVuSerif.ttf", "ptmr8a.afm", "pplr8a.afm"),
           "italic": ("DejaVuSerif-Italic.ttf", "ptmri8a.afm", "pplri8a.afm"),
           "bold": ("DejaVuSerif-Bold.ttf", "ptmb8a.afm", "pplb8a.afm"),

@@ -13,8 +13,8 @@ from collections.abc import Callable, Container, Sequence
 from ncd.core.graph import Graph
 from ncd.interpret.draw import schedule
 from ncd.interpret.draw.mathtext import Run, Runs, axis_runs, runs_width, symbol_runs, word
-from ncd.interpret.draw.measure import DASH, LABEL_SIZE, PAD, RISE, WIRE
-from ncd.interpret.draw.multi import MultiAxis, kind_of, multi_runs
+from ncd.interpret.draw.measure import DASH, LABEL_SIZE, PAD, WIRE
+from ncd.interpret.draw.multi import MultiAxis, kind_of, multi_runs, rise
 from ncd.interpret.draw.plan import Plan, rows_of
 from ncd.interpret.draw.rules import commutes
 from ncd.interpret.draw.scene import Column, Scene, Strand, Text, dot
@@ -148,7 +148,7 @@ class Layout:
             for row in rows:
                 runs = self.labels(bundle.array, row)
                 if runs:
-                    y = bundle.strands[row].y - RISE
+                    y = bundle.strands[row].y - rise(bundle.strands[row].kind)
                     self.scene.elements.append(Text(runs, self.x + 4, y, LABEL_SIZE,
                                                     about=(bundle.array, row)))
                     widths.append(runs_width(runs, LABEL_SIZE))

@@ -67,6 +67,8 @@ def size_runs(size: Size) -> Runs:
     ('2k+1', '⌊(x+1)/2⌋')
     >>> size_runs(Size("k") ** -0.5)
     (Run(text='k', style='italic', level=0), Run(text='−1/2', style='roman', level=1))
+    >>> plain(size_runs(Size("2") ** 0.5 * Size("t"))), plain(size_runs(Size("x + 1") ** 0.5))
+    ('21/2·t', '(x+1)1/2')
     """
     made: list[Run] = []
 
@@ -108,8 +110,9 @@ def _atom(atom) -> list[Run]:
         sides = [_bracketed(runs) if len(argument.terms) > 1 else list(runs)
                  for runs, argument in zip(arguments, atom.args)]
         return _bracketed((*sides[0], Run("/"), *sides[1]), "⌊⌋")
-    if atom.kind == "group":
-        return _bracketed(arguments[0])
+    if atom.kind == "group":                # √2 is 2 with a raised 1/2; a fraction keeps its brackets
+        whole = isinstance(atom.args[0].constant, int) and atom.args[0].constant >= 0
+        return list(arguments[0]) if whole else _bracketed(arguments[0])
     inside: list[Run] = []
     for runs in arguments:
         inside.extend(([Run(", ")] if inside else []) + list(runs))

@@ -9,6 +9,7 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.size import ONE, Size
 from ncd.interpret.draw.mathtext import BOLD, Run, Runs, clipped, size_runs
+from ncd.interpret.draw.measure import DOUBLE, RISE
 
 Groups = Mapping[str, tuple[str, ...]]
 
@@ -31,6 +32,11 @@ def kind_of(array: Array, row: int) -> str:
     if not array.axes:
         return "scalar"
     return "double" if isinstance(array.axes[row], MultiAxis) else "wire"
+
+
+def rise(kind: str) -> float:
+    """How far the foot of a label stands above the middle of a wire of a kind."""
+    return RISE + (0.75 * DOUBLE if kind == "double" else 0.0)
 
 
 def merged_array(array: Array, groups: Groups) -> Array:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ncd.interpret.draw.mathtext import Runs, runs_width
-from ncd.interpret.draw.measure import FAINT, LABEL_SIZE, RISE
-from ncd.interpret.draw.multi import kind_of
+from ncd.interpret.draw.measure import FAINT, LABEL_SIZE
+from ncd.interpret.draw.multi import kind_of, rise
 from ncd.interpret.draw.scene import Column, Element, Scene, Shape, Text, Wire
 
 TAIL = 34.0          # how far a tail reaches
 DROP = 9.0           # how far it goes down, and comes from above
 BETWEEN = 34.0       # between two rows
+EMPTY = 28.0         # the highest empty band of a row
 LABEL_ROOM = 40.0    # for the labels at the start of a row, where it is planned
 
 
@@ -45,17 +46,34 @@ def wrapped(scene: Scene, width: float, label: Callable[[object, int], Runs]) ->
             dx += TAIL + lead
         if number < len(cuts):
             part += _leaving(cuts[number])
-        boxes = [item.bounds() for item in part]
-        top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
-        made.elements += [item.moved(dx, down - top) for item in part]
-        made.columns += [_moved(column, dx, down - top) for column in scene.columns
-                         if edges[number] < column.right <= edges[number + 1]]
-        down += bottom - top + BETWEEN
+        tops, bottoms = zip(*((box[1], box[3]) for box in (item.bounds() for item in part)))
+        lift = _lifts(tops, bottoms)
+        top, bottom = min(tops), max(bottoms)
+        made.elements += [item.moved(dx, down - top - lift(at)) for item, at in zip(part, tops)]
+        made.columns += [_moved(column, dx, lambda y, up=down - top, lift=lift: y + up - lift(y))
+                         for column in scene.columns if edges[number] < column.right <= edges[number + 1]]
+        down += bottom - lift(bottom) - top + BETWEEN
     return made
 
 
-def _moved(column: Column, dx: float, dy: float) -> Column:
-    arrays = tuple((array, tuple(y + dy for y in ys)) for array, ys in column.arrays)
+def _lifts(tops: Sequence[float], bottoms: Sequence[float]) -> Callable[[float], float]:
+    """How far what stands at a height goes up, so that no empty band of a row is higher than ``EMPTY``: what
+    keeps two arrays apart may stand in another row.
+
+    >>> up = _lifts((0.0, 100.0), (10.0, 120.0))
+    >>> up(5.0), up(100.0)
+    (0.0, 62.0)
+    """
+    bands, below = [], float("inf")
+    for top, bottom in sorted(zip(tops, bottoms)):
+        if top - below > EMPTY:
+            bands.append((top, top - below - EMPTY))
+        below = bottom if below == float("inf") else max(below, bottom)
+    return lambda y: sum((by for at, by in bands if y >= at), 0.0)
+
+
+def _moved(column: Column, dx: float, to: Callable[[float], float]) -> Column:
+    arrays = tuple((array, tuple(map(to, ys))) for array, ys in column.arrays)
     return Column(column.x + dx, arrays, column.left + dx, column.right + dx, column.wires)
 
 
@@ -129,7 +147,7 @@ def _entering(column: Column, label: Callable[[object, int], Runs], lead: float)
             made.append(Wire(((x, y), (column.right, y)), kind_of(array, row), (array, row)))
         runs = label(array, row)
         if runs:
-            made.append(Text(runs, x + 4, y - RISE, LABEL_SIZE))
+            made.append(Text(runs, x + 4, y - rise(kind_of(array, row)), LABEL_SIZE))
     return made
 
 

@@ -12,7 +12,7 @@ from ncd import nn
 from ncd.build import Glyph, opaque
 from ncd.cli import main
 from ncd.errors import ArityError, NcdError
-from ncd.interpret.draw import scene_of
+from ncd.interpret.draw import scene_of, wrap
 from ncd.interpret.draw.mathtext import plain
 from ncd.interpret.draw.measure import MEMORY
 from ncd.interpret.draw.memory import Load, Save, remembered
@@ -22,6 +22,7 @@ from ncd.interpret.draw.scene import REGION, Arc, Shape, Text, Wire
 from ncd.interpret.draw.schedule import levels
 from ncd.interpret.draw.style import Style
 from ncd.ops.control import Block
+from ncd.zoo.translation import decoder_layer
 from tests.unit.draw.pictures import attention, residual
 
 unet = ncd.zoo.identity_resnet_block()
@@ -274,3 +275,23 @@ def test_texts_as_paths_look_the_same_everywhere(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(NcdError, match=r"ncd\[picture\]"):
         attention.draw(text_as_paths=True)
+
+
+def test_a_row_has_no_high_empty_band():
+    """What kept two arrays apart may stand in another row."""
+    scene = scene_of(decoder_layer(0.1), 1, style=Style(width=900.0))
+    rows, below = 1, float("-inf")
+    for top, bottom in sorted(item.bounds()[1::2] for item in scene.elements):
+        if below > float("-inf"):
+            assert top - below <= max(wrap.BETWEEN, wrap.EMPTY) + 1e-6
+            rows += top - below > wrap.EMPTY + 1e-6
+        below = max(below, bottom)
+    assert rows > 2
+
+
+def test_a_label_stands_clear_of_both_lines_of_a_double_wire():
+    scene = scene_of(nn.relu.on("h w c"), style=Style(multi={"x": "h w"}))
+    double, single = (next(item for item in scene.elements if isinstance(item, Wire) and item.kind == kind)
+                      for kind in ("double", "wire"))
+    feet = {plain(item.runs): item.y for item in scene.elements if isinstance(item, Text)}
+    assert double.lines[0][0][1] - feet["x"] > 3.5 and single.points[0][1] - feet["c"] > 3.5
