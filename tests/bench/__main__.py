@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import building, derivatives, drawing, importing, programs
+from tests.bench import building, costs, counters, derivatives, drawing, importing, programs
 
 BENCHMARKS = {"importing": importing.main, "building": building.main, "programs": programs.main,
-              "derivatives": derivatives.main, "drawing": drawing.main}
+              "derivatives": derivatives.main, "drawing": drawing.main, "costs": costs.main,
+              "counters": counters.main}
 
 
 def main() -> None:
