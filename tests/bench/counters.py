@@ -37,7 +37,8 @@ def models() -> dict[str, tuple[Callable, tuple]]:
     one = tuple(torch.randn(2, 8, 128, 64) for _ in range(3))
     words = (torch.randn(2, 128, 512),)
     return {
-        "MLP 32×784→512→10": (nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10)), (torch.randn(32, 784),)),
+        "MLP 32×784→512→10": (
+            nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10)), (torch.randn(32, 784),)),
         "attention by matmul": (Attention(False), one), "attention, fused": (Attention(True), one),
         "multi-head, library": (Library(), words),
         "encoder block, library": (nn.TransformerEncoderLayer(512, 8, 2048, batch_first=True), words),

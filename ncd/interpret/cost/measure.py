@@ -11,8 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
+from ncd.core.check import diagrams_in
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
+from ncd.core.pause import without_collection
 from ncd.core.size import ZERO, Atom, Size, extremum
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.rules import OperationCost, array_bytes, lifted, work
@@ -67,6 +69,9 @@ class Meter:
         self.table, self.convention, self.partial = table, convention, partial
         self.unknown: dict[Operation, None] = {}        # without a rule, where that was allowed
         self.operations: dict[Operation, OperationCost | None] = {}
+        # {id of an operation: (it, what its rule says, the equal one whose definition is measured)}
+        self.known: dict[int, tuple[Operation, OperationCost | None, Operation]] = {}
+        self.first: dict[Operation, Operation] = {}
         # Equal diagrams may be written in two orders, or hold operations that nothing reads: costs
         # belong to the schedule, {schedule: number} and {id of a diagram: (the diagram, its number)}.
         self.schedules: dict[tuple, int] = {}
@@ -75,9 +80,14 @@ class Meter:
 
     def operation(self, op: Operation) -> OperationCost | None:
         """The cost of an operation by its rule; None where its definition is to be measured."""
-        if op not in self.operations:
-            self.operations[op] = self._by_rule(op)
-        return self.operations[op]
+        found = self.known.get(id(op))
+        if found is None:
+            if op not in self.operations:
+                self.operations[op] = self._by_rule(op)
+            # Equal records have one definition; what holds a diagram has its own schedule.
+            first = op if holds_a_diagram(op) else self.first.setdefault(op, op)
+            found = self.known[id(op)] = (op, self.operations[op], first)
+        return found[1]
 
     def _by_rule(self, op: Operation) -> OperationCost | None:
         if isinstance(op, Scan):
@@ -96,12 +106,16 @@ class Meter:
         return rule(op, self.convention)
 
     def body(self, op: Operation) -> Diagram:
-        return op.body if isinstance(op, Scan) else op.expansion
+        if isinstance(op, Scan):
+            return op.body
+        self.operation(op)
+        return self.known[id(op)][2].expansion
 
     def inside(self, op: Operation) -> BodyCost:
         """The cost of the diagram that an operation without a rule stands for."""
         return self.bodies[self.numbers[id(self.body(op))][1]]
 
+    @without_collection
     def measure(self, diagram: Diagram) -> BodyCost:
         """Measure a diagram after every body inside it; nothing recurses over depth."""
         stack = [diagram]
@@ -248,6 +262,13 @@ class Meter:
             for wire in ends[node]:
                 live.add(sizes[wire], -1)
         return _largest(list(seen))
+
+
+def holds_a_diagram(op: Operation) -> bool:
+    """Whether an operation is made of a diagram, or broadcasts one that is."""
+    while isinstance(op, Broadcast):
+        op = op.op
+    return any(True for _ in diagrams_in(op))
 
 
 def _plain(size: Size):

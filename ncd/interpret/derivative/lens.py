@@ -9,11 +9,12 @@ from typing import Any
 
 from ncd.core.array import Array
 from ncd.core.category import Diagram
+from ncd.core.pause import without_collection
 from ncd.core.size import ZERO, Size
 from ncd.errors import AxisError, InputError, NcdError
 from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.custom import refuse_one_way
-from ncd.interpret.derivative.jobs import solve, without_collection
+from ncd.interpret.derivative.jobs import solve
 from ncd.interpret.derivative.linearising import Linearised, linearise, push
 from ncd.interpret.derivative.parameters import Hoisted
 from ncd.interpret.derivative.policy import Policy, as_policy
