@@ -64,4 +64,5 @@ def page_costs(diagram: Diagram) -> dict:
 __all__ = [
     "CONVENTIONS", "COST", "MACHINES", "MEASURES", "RATIOS", "Collective", "Convention", "Cost", "Hierarchy",
     "Level", "Link", "Machine", "Mesh", "OperationCost", "Roofline", "Sharded", "Sharding", "all_gather",
-    "all_reduce", "all_to_all", "hierarchy", "machine", "measure", "mixed", "reduce_scatter", "roofline", "sharded", "work"]
+    "all_reduce", "all_to_all", "hierarchy", "machine", "measure", "mixed", "reduce_scatter", "roofline",
+    "sharded", "work"]
