@@ -3,6 +3,7 @@
 A law is an equation l(x) = r(x) in typed variables x. A model says whether the two sides are equal
 for one random instance: as types, as morphisms of the free category, or as functions of random
 arrays. A law holds in a model if no instance tells the sides apart; that it fails is seen by one.
+A law of cost is an equation or an inequality between formulas instead, in a model of its own.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, NamedTuple
 
 import numpy
 
 from ncd.core.category import Diagram, Ty
+from ncd.core.size import Size, extremum
 from ncd.core.text import listing
 from ncd.errors import NcdError
 from ncd.interpret import reference
@@ -29,22 +32,64 @@ TYPE, FALSE = ("type",), ("free", "reference", "jax")
 """The models in which a false equation between diagrams of one type holds, and fails."""
 
 
+class Costs(dict):
+    """Sizes by name: what is measured of a diagram, a side of a law of cost.
+
+    >>> Costs(flops=Size("2*x")) + Costs(flops=Size("y")) * 3
+    {'flops': Size('2*x + 3*y')}
+    """
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        return frozenset().union(*(size.symbols for size in self.values()))
+
+    def map(self, function: Callable[..., Size], *others: Costs) -> Costs:
+        """A function of each size, and of those of the same name in others."""
+        return Costs({name: function(size, *(other[name] for other in others))
+                      for name, size in self.items()})
+
+    def __add__(self, other: Costs) -> Costs:
+        return self.map(lambda a, b: a + b, other)
+
+    def __mul__(self, factor) -> Costs:
+        return self.map(lambda size: size * factor)
+
+    def max(self, *others: Costs) -> Costs:
+        """The larger one of each name."""
+        return self.map(lambda *sizes: extremum("max", sizes), *others)
+
+    def substitute(self, sizes: Mapping) -> Costs:
+        return self.map(lambda size: size.substitute(sizes))
+
+    def evaluate(self, sizes: Mapping[str, int]) -> dict:
+        return {name: size.evaluate(sizes) for name, size in self.items()}
+
+    def __str__(self):
+        return "\n".join(f"  {name}: {size}" for name, size in self.items())
+
+
 class Instance(NamedTuple):
-    """A law with diagrams for its variables and numbers for its sizes."""
+    """A law with diagrams for its variables and numbers for its sizes; ``given`` is what was drawn."""
 
     law: Law
     seed: int
-    left: Diagram
-    right: Diagram
+    left: Diagram | Costs
+    right: Diagram | Costs
     sizes: dict[str, int]
+    given: dict[str, Any]
 
     @property
     def inputs(self) -> list[numpy.ndarray]:
-        """Random arrays for both sides, the same whenever asked for."""
-        return values(self.left.dom, self.sizes, self.seed)
+        """Random arrays for both sides, the same whenever asked for; none where they are costs."""
+        return values(getattr(self.left, "dom", Ty()), self.sizes, self.seed)
 
     def __str__(self):
         sizes = ", ".join(f"{name} = {number}" for name, number in sorted(self.sizes.items()))
+        if isinstance(self.left, Costs):
+            drawn = "\n".join(f"{name} : {item}" + (f"\n{listing(item)}" if isinstance(item, Diagram) else "")
+                              for name, item in self.given.items())
+            return (f"{self.law.name}, seed {self.seed}\n  sizes {sizes}\n{drawn}\n"
+                    f"left\n{self.left}\nright\n{self.right}")
         return (f"{self.law.name}, seed {self.seed}\n  sizes {sizes}\n"
                 f"left : {self.left}\n{listing(self.left)}\nright : {self.right}\n{listing(self.right)}")
 
@@ -114,7 +159,7 @@ class Law:
                 given[name] = variable.draw(sampler, given)
         left, right = _side(self.left, given), _side(self.right, given)
         sizes = sampler.complete(left.symbols | right.symbols)
-        return Instance(self, seed, left, right, sizes)
+        return Instance(self, seed, left, right, sizes, given)
 
     def check(self, model: Model, seed: int) -> Counterexample | None:
         """A counterexample if the two sides of the seed's instance differ in the model."""
@@ -125,6 +170,23 @@ class Law:
     def refute(self, model: Model, seeds: Iterable[int]) -> Counterexample | None:
         """The first counterexample among some seeds, or None."""
         return next((found for seed in seeds if (found := self.check(model, seed)) is not None), None)
+
+
+@dataclass(frozen=True)
+class CostLaw(Law):
+    """An equation or an inequality between costs: each side is a function of variables to sizes by name.
+
+    Attributes:
+        relation: ``"="`` or ``"<="``, at all sizes: proved by the formulas where they show it, and tried
+            at random sizes where they do not.
+
+    >>> from theory import LAWS, MODELS
+    >>> LAWS["depth of a composite adds"].refute(MODELS["cost"], range(20)) is None
+    False
+    """
+
+    relation: str = "="
+    holds: tuple[str, ...] = ("cost",)
 
 
 def _side(function: Callable[..., Diagram], given: Mapping[str, Any]) -> Diagram:
@@ -139,7 +201,7 @@ class Model:
     """A way to tell the sides of an instance apart.
 
     Attributes:
-        name: ``"type"``, ``"free"``, ``"reference"`` or ``"jax"``.
+        name: ``"type"``, ``"free"``, ``"reference"``, ``"jax"`` or ``"cost"``.
         compare: The two values if they differ, else None.
     """
 
@@ -230,12 +292,38 @@ def _jax_inputs(dom: Ty, inputs: list) -> list:
     return [as_key(value) if array.dtype == "key" else value for array, value in zip(dom.inside, inputs)]
 
 
+POINTS, LARGEST = 4, 64
+"""A law of cost is tried at the sizes of its instance and at so many others, up to so large."""
+
+
+def _same_costs(instance: Instance):
+    """The relation of a law of cost, at all sizes that are tried."""
+    left, right, exactly = instance.left, instance.right, instance.law.relation == "="
+    if left.keys() != right.keys():
+        return left, right
+    # What the formulas themselves show holds at all sizes.
+    open_names = [name for name in left if left[name] != right[name]
+                  and (exactly or not (right[name] - left[name]).is_nonnegative)]
+    if not open_names:
+        return None
+    random, symbols = Random(instance.seed), sorted(left.symbols | right.symbols)
+    points = [instance.sizes, *(
+        {name: random.randint(1, LARGEST) for name in symbols} for _ in range(POINTS))]
+    for sizes in points:
+        a, b = left.evaluate(sizes), right.evaluate(sizes)
+        wrong = [name for name in open_names if (a[name] != b[name] if exactly else a[name] > b[name])]
+        if wrong:
+            return tuple(f"{ {name: side[name] for name in wrong} } at {sizes}" for side in (a, b))
+    return None
+
+
 TYPE_MODEL = Model("type", _same_type)
 FREE_MODEL = Model("free", _same_morphism)
 REFERENCE_MODEL = reference_model()
 JAX_MODEL = jax_model()
-MODELS = {model.name: model for model in (TYPE_MODEL, FREE_MODEL, REFERENCE_MODEL, JAX_MODEL)}
-"""The models by name, from cheap to dear."""
+COST_MODEL = Model("cost", _same_costs)
+MODELS = {model.name: model for model in (TYPE_MODEL, FREE_MODEL, REFERENCE_MODEL, JAX_MODEL, COST_MODEL)}
+"""The models by name, from cheap to dear; that of costs is for :class:`CostLaw` alone."""
 
 
 # -- theories -------------------------------------------------------------------------

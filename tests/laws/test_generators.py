@@ -12,7 +12,7 @@ from ncd.ops.monoid import MONOIDS, SEMIRINGS
 from ncd.ops.primitive import BASIS
 from ncd.ops.scalar import SCALARS
 from tests.strategies import arrays, diagrams, examples, inputs, instances, samplers, types
-from theory import LAWS, REFERENCE_MODEL
+from theory import LAWS, REFERENCE_MODEL, CostLaw
 from theory.catalogue import CATALOGUE, PLACED
 from theory.random import Sampler
 from theory.variables import KINDS, scalar_function
@@ -64,7 +64,7 @@ def test_equality_is_reflexive_and_agrees_with_the_hash(pure, learned, drawing):
 
 
 @examples()
-@given(st.sampled_from(list(LAWS.values())).flatmap(instances))
+@given(st.sampled_from([law for law in LAWS.values() if not isinstance(law, CostLaw)]).flatmap(instances))
 def test_equal_diagrams_have_equal_values(instance):
     """Soundness: what the free category identifies, no model tells apart."""
     if instance.left == instance.right:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from tests.strategies import EXAMPLES, examples, seeds
-from theory import LAWS, MODELS, THEORIES
+from theory import LAWS, MODELS, THEORIES, CostLaw
 
 HOLD = [pytest.param(law, model, id=f"{name}-{model}")
         for name, law in LAWS.items() for model in law.holds]
@@ -50,6 +50,8 @@ def test_every_law_names_its_models():
         assert not set(law.holds) & set(law.fails), law.name
         assert law.holds or law.fails, law.name
         assert law.source and law.statement, law.name
+        measured = "cost" in (*law.holds, *law.fails)
+        assert isinstance(law, CostLaw) == measured and (not measured or len(law.holds + law.fails) == 1)
 
 
 def test_names_are_unique_across_theories():

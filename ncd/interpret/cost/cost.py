@@ -38,7 +38,7 @@ class Cost:
         reads, writes: Bytes moved if nothing is fused: every operation reads its inputs and
             writes its outputs once; views move nothing; strict.
         fused_reads, fused_writes: Bytes moved if producers and consumers are fused, see
-            :mod:`ncd.interpret.cost.fusion`; lax (≤).
+            :mod:`ncd.interpret.cost.fusion`; at most those above, strict along ⊗ alone.
         depth: Operations on the longest path (views and sources count 0): the largest entry of a
             max-plus matrix, which is the strict functor (:attr:`depth_matrix`).
         peak_memory: Bytes live at once in the order written: inputs, parameters and

@@ -4,14 +4,16 @@ A group is at most one operation that gathers many entries (a contraction, a red
 entrywise work before and after it, as compilers fuse them. It reads each array from outside once (what it
 needs twice stays on chip) and writes what is used outside it. Views, constants and positions move nothing.
 
-The groups, in order: an entrywise operation joins the last group that makes one of its inputs; any other
-operation begins a group, and takes in a group of entrywise work that nothing else reads. An edge between
-groups goes forward only, so the groups are a schedule.
+A loop is by itself: its steps read and write memory. A gather or a window reads what it takes, no more.
+
+The groups, in order: an entrywise operation joins the last group that makes one of its inputs, unless that
+is a loop; any other operation begins a group, and takes in a group of entrywise work that nothing else
+reads. An edge between groups goes forward only, so the groups are a schedule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from ncd.core.array import Array
@@ -70,7 +72,7 @@ def traffic(meter: Meter, diagram: Diagram) -> tuple[Size, Size]:
 def groups(meter: Meter, diagram: Diagram) -> Groups:
     """The groups of a diagram, in order: the names of their operations, the arrays they read and write."""
     flat = _flat(meter, diagram)
-    group, count = _grouped(flat)
+    group, count = _grouped(meter, flat)
     found = Groups([[] for _ in range(count)], [[] for _ in range(count)], [[] for _ in range(count)])
     for (op, _, _), at in zip(flat.steps, group):
         if at >= 0:
@@ -152,7 +154,7 @@ def _moves_nothing(op: Operation) -> bool:
         isinstance(op, Reindex) and op.is_renaming)
 
 
-def _grouped(flat: _Flat) -> tuple[list[int], int]:
+def _grouped(meter: Meter, flat: _Flat) -> tuple[list[int], int]:
     """The group of each operation, and how many there are; those that move nothing are outside."""
     readers: dict[int, list[int]] = {}
     for node, (op, reads, _) in enumerate(flat.steps):
@@ -164,17 +166,19 @@ def _grouped(flat: _Flat) -> tuple[list[int], int]:
     maker: dict[int, int] = {}                          # the operation that makes a wire's memory
     members: list[list[int]] = []
     anchored: list[bool] = []
+    closed: list[bool] = []                             # a loop, or a block that stays closed
     for node, (op, reads, writes) in enumerate(flat.steps):
         if _moves_nothing(op):
             continue
         before = [group[maker[root]] for wire in reads if (root := flat.root[wire]) in maker]
-        if _entrywise(op) and before:
+        if _entrywise(op) and before and not closed[max(before)]:
             group[node] = max(before)
         else:
             group[node] = len(members)
             members.append([])
             anchored.append(not _entrywise(op))
-            if anchored[-1] and not isinstance(op, (Gather, Reindex, Scan)):
+            closed.append(_inside(meter, op) is not None)
+            if anchored[-1] and not closed[-1] and not isinstance(op, (Gather, Reindex)):
                 for other in set(before):
                     used = (reader for each in members[other] for wire in flat.steps[each][2]
                             for reader in readers.get(wire, ()))
@@ -194,18 +198,23 @@ def _makers(flat: _Flat, group: list[int]) -> dict[int, int]:
     return {wire: at for (_, _, writes), at in zip(flat.steps, group) if at >= 0 for wire in writes}
 
 
-def _edges(flat: _Flat, group: list[int]) -> tuple[dict[tuple[int, int], None], dict[int, None]]:
-    """What each group reads from outside it, {(group, wire)}, and the wires that are written."""
+def _edges(flat: _Flat, group: list[int], apart: Collection[int] = ()
+           ) -> tuple[dict[tuple[int, int], None], dict[int, None]]:
+    """What each group reads from outside it, {(group, wire)}, and the wires that are written.
+
+    What the operations ``apart`` read is left out.
+    """
     made = _makers(flat, group)
     reads: dict[tuple[int, int], None] = {}
     writes: dict[int, None] = {}
-    for (_, args, _), at in zip(flat.steps, group):
+    for node, ((_, args, _), at) in enumerate(zip(flat.steps, group)):
         if at < 0:
             continue
         for wire in args:
             root = flat.root[wire]
             if root not in flat.free and made.get(root, OUTSIDE) != at:
-                reads[at, root] = None
+                if node not in apart:
+                    reads[at, root] = None
                 if root in made:
                     writes[root] = None
     for wire in flat.outputs:
@@ -215,18 +224,15 @@ def _edges(flat: _Flat, group: list[int]) -> tuple[dict[tuple[int, int], None], 
 
 
 def _measure(meter: Meter, flat: _Flat, done: dict) -> tuple[Size, Size]:
-    group, _ = _grouped(flat)
-    reads, writes = _edges(flat, group)
-    inside = {at: op for (op, _, _), at in zip(flat.steps, group)
-              if at >= 0 and (_inside(meter, op) is not None or (isinstance(op, (Gather, Reindex))
-                              and not _entrywise(op)))}
-    made = _makers(flat, group)
-    read, written = Total(), Total()
-    for at, root in reads:
-        # A loop reads within its body, a gather only what it gathers.
-        if at not in inside:
-            read.add(array_bytes(flat.arrays[root], meter.convention))
-    for op in inside.values():
+    group, _ = _grouped(meter, flat)
+    # A body is measured by itself, and a gather or a window reads only what it takes.
+    apart = {node: op for node, (op, _, _) in enumerate(flat.steps) if group[node] >= 0 and (
+        _inside(meter, op) is not None or (isinstance(op, (Gather, Reindex)) and not _entrywise(op)))}
+    reads, writes = _edges(flat, group, apart)
+    read, written, by_bodies = Total(), Total(), set()
+    for _, root in reads:
+        read.add(array_bytes(flat.arrays[root], meter.convention))
+    for node, op in apart.items():
         body = _inside(meter, op)
         if body is None:
             read.add(meter.operation(op).reads)
@@ -234,7 +240,8 @@ def _measure(meter: Meter, flat: _Flat, done: dict) -> tuple[Size, Size]:
         times = op.length if isinstance(op, Scan) else Size(1)
         read.add(done[id(body)][1] * times)
         written.add(done[id(body)][2] * times)
+        by_bodies.update(flat.steps[node][2])
     for root in writes:
-        if made.get(root) not in inside or _inside(meter, inside[made[root]]) is None:
+        if root not in by_bodies:
             written.add(array_bytes(flat.arrays[root], meter.convention))
     return read.size, written.size
