@@ -38,10 +38,11 @@ def to_numpy(diagram: Diagram, **sizes: int):
     return program
 
 
-def cost(diagram: Diagram, convention=None, interpretation=None, partial: bool = False):
+def cost(diagram: Diagram, convention=None, interpretation=None, partial: bool = False, taps="dense",
+         masks="dense"):
     """The cost as formulas in the axis sizes, see :func:`ncd.interpret.cost.measure`."""
     from ncd.interpret.cost import COST, measure
-    return measure(diagram, convention, interpretation or COST, partial)
+    return measure(diagram, convention, interpretation or COST, partial, taps, masks)
 
 
 def draw(diagram: Diagram, path=None, depth: int = 0, theme: str = "light", **options):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import Size
@@ -9,6 +11,7 @@ from ncd.errors import RuleError
 from ncd.interpret.cost.collective import Collective, Mesh, all_gather, all_reduce, all_to_all, reduce_scatter
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
 from ncd.interpret.cost.cost import Cost
+from ncd.interpret.cost.discount import all_used, known
 from ncd.interpret.cost.hierarchy import Hierarchy, hierarchy
 from ncd.interpret.cost.machine import MACHINES, Level, Link, Machine, machine
 from ncd.interpret.cost.measures import MEASURES, RATIOS
@@ -24,7 +27,8 @@ COST = Interpretation("cost", RULES)
 
 
 def measure(diagram: Diagram, convention_: Convention | str | None = None,
-            interpretation: Interpretation = COST, partial: bool = False) -> Cost:
+            interpretation: Interpretation = COST, partial: bool = False, taps: str = "dense",
+            masks: str | Mapping = "dense") -> Cost:
     """The cost of a diagram as formulas.
 
     Parameters:
@@ -34,15 +38,31 @@ def measure(diagram: Diagram, convention_: Convention | str | None = None,
             takes the operation and the convention and returns an :class:`OperationCost`.
         partial: Count what has a rule, and say what has none (:meth:`Cost.coverage`), instead of
             raising an error.
-    Raises:    RuleError: An operation without a rule; never counted as zero.
+        taps: ``"dense"``, or ``"valid"``: of a convolution only the taps count that fall on the array and
+            not on its padding, as libraries and XLA count them; see :mod:`ncd.interpret.cost.taps`.
+        masks: ``"dense"``; ``"skip"``: entries that a mask removes do not count; or {number of an input:
+            how many entries of this mask are true}, which a mask that is an input needs. See
+            :mod:`ncd.interpret.cost.masking`. Bytes, depth and memory stay as they are.
+    Raises:    RuleError: An operation without a rule; never counted as zero. InputError: A mask that is an
+               input without its count; a count for what is no mask. SizeError: Taps of a kernel that is no
+               number; a count that cannot be.
 
     >>> from ncd.build.generators import elementwise
     >>> print(measure(elementwise("sigmoid").on("x")).exact["flops"])
     3*x
+    >>> from ncd import nn
+    >>> causal = nn.self_attention("x m", "h", "k", mask="causal")
+    >>> for masks in ("dense", "skip"):
+    ...     print(measure(causal, masks=masks).part("attention", "matrix_flops"))
+    4*h*k*x**2
+    2*h*k*x**2 + 2*h*k*x
     """
     diagram = getattr(diagram, "diagram", diagram)
-    made = Cost(diagram, interpretation, convention(convention_), partial)
+    made = Cost(diagram, interpretation, convention(convention_), partial, taps, masks,
+                known(diagram, taps, masks))
     made._body  # noqa: B018  (a missing rule is an error now, not when a measure is read)
+    if made._found is not None:
+        all_used(masks, made._found.used)
     return made
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import ONE, ZERO, Size
+from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.measure import SUMS, Meter, Total
 from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.multilinear import Einsum
@@ -52,22 +53,22 @@ def by_block(cost: Cost, depth: int = 1) -> list[Row]:
     linear[d -> m]: 2*d*m*x + m*x: d*m + m
     add: m*x: 0
     """
-    diagram, prefix = cost.diagram, ()
+    diagram, prefix, nodes = cost.diagram, (), ()
     while len(diagram.graph) == 1 and not isinstance(diagram.graph.ops[0], Scan) \
             and cost._meter.operation(diagram.graph.ops[0]) is None:
         place = diagram.graph.places.get(0)
         prefix = (*prefix, *place.split("/")) if place is not None else prefix
-        diagram = cost._meter.body(diagram.graph.ops[0])
+        diagram, nodes = cost._meter.body(diagram.graph.ops[0]), (*nodes, 0)
     learned = _learned(cost)
     rows: list[Row] = []
-    stack = [(part, 0, ONE, ONE) for part in reversed(_parts(cost._meter, diagram, prefix, learned))]
+    stack = [(part, 0, ONE, ONE) for part in reversed(_parts(cost, diagram, prefix, learned, nodes))]
     while stack:
         part, level, times, copies = stack.pop()
         # What a loop learns is stacked: it is not multiplied by the length again.
         rows.append(Row(part.op.name, part.length * part.many, level, {
             name: size * (copies if name == "params" else times) for name, size in part.sums.items()}))
         if level + 1 < depth and part.body is not None:
-            inner = _parts(cost._meter, part.body, part.prefix, learned)
+            inner = _parts(cost, part.body, part.prefix, learned, part.nodes)
             stack += [(each, level + 1, times * part.length * part.many, copies * part.many)
                       for each in reversed(inner)]
     left = cost.exact["params"] - sum((row.sums["params"] for row in rows if row.level == 0), ZERO)
@@ -92,15 +93,17 @@ class _Part:
     op: Operation
     sums: dict[str, Size]
     prefix: tuple[str, ...]
+    nodes: tuple[int, ...]
     body: Diagram | None
     length: Size
     many: int = 1
 
 
-def _parts(meter: Meter, diagram: Diagram, prefix: tuple[str, ...], learned: Mapping) -> list[_Part]:
-    graph, found, seen = diagram.graph, {}, set()
+def _parts(cost: Cost, diagram: Diagram, prefix: tuple[str, ...], learned: Mapping,
+           nodes: tuple[int, ...]) -> list[_Part]:
+    graph, meter, found, seen = diagram.graph, cost._meter, {}, set()
     for node, op in enumerate(graph.ops):
-        sums = dict(zip(SUMS, meter.sums(op)))
+        sums = dict(zip(SUMS, cost._less(meter.sums(op), (*nodes, node))))
         name = graph.places.get(node)
         path = prefix if name is None else \
             tuple(name[1:].split("/")) if name.startswith("/") else (*prefix, *name.split("/"))
@@ -115,7 +118,7 @@ def _parts(meter: Meter, diagram: Diagram, prefix: tuple[str, ...], learned: Map
             found[key].many += 1
         else:
             length = op.length if isinstance(op, Scan) else ONE
-            found[key] = _Part(op, sums, path, body, length)
+            found[key] = _Part(op, sums, path, (*nodes, node), body, length)
     for part in found.values():
         part.sums = {name: size * part.many for name, size in part.sums.items()}
     return list(found.values())
@@ -170,6 +173,11 @@ def by_operation(cost: Cost) -> list[Row]:
             count.add(number)
             for name, size in zip(SUMS, sums):
                 row[name].add(size * number)
+    if cost._found is not None:
+        for op, number, _, nodes in leaves(meter, cost.diagram):
+            for name, size in zip(SUMS, cost._less((ZERO,) * len(SUMS), nodes)):
+                if size.terms:
+                    found[kind(op)][1][name].add(size * number)
     return [Row(name, count.size, 0, {each: total.size for each, total in row.items()})
             for name, (count, row) in found.items()]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
 
 if TYPE_CHECKING:
+    from ncd.interpret.cost.masking import Found
     from ncd.interpret.cost.roofline import Roofline
     from ncd.interpret.cost.training import Training
 
@@ -47,6 +48,8 @@ class Cost:
         intensity, fused_intensity: FLOP for each byte moved.
         parallelism: Work over depth, (flops + transcendentals)/depth: how many operations could run
             at once on average (Brent 1974).
+        taps, masks: What is discounted, see :func:`ncd.interpret.cost.measure`; ``masked`` names each mask
+            with how many of its entries are true.
 
     >>> from ncd.build.notation import einsum
     >>> einsum("y k, x k -> y x").cost().flops
@@ -54,8 +57,9 @@ class Cost:
     """
 
     def __init__(self, diagram: Diagram, interpretation: Interpretation, convention: Convention,
-                 partial: bool = False):
+                 partial: bool = False, taps: str = "dense", masks="dense", known: Sequence | None = None):
         self.diagram, self.convention, self.interpretation = diagram, convention, interpretation
+        self.taps, self.masks, self._known = taps, masks, known
         self._meter = Meter(interpretation, convention, partial)
         self._slots, _ = places(diagram)
 
@@ -68,8 +72,34 @@ class Cost:
         """Every measure as an exact size, worked out when asked for."""
         return Measures(self)
 
-    def _sum(self, place: int) -> Size:
-        return self._body.sums[place]
+    @cached_property
+    def _found(self) -> Found | None:
+        """What is not counted, where something is discounted."""
+        if self._known is None:
+            return None
+        from ncd.interpret.cost.masking import Masking, Options
+        return Masking(self._meter, Options(self.taps == "valid", self.masks != "dense"))(
+            self.diagram, self._known)
+
+    @property
+    def masked(self) -> dict[str, Size]:
+        return {} if self._found is None else dict(self._found.masks)
+
+    def _less(self, sums: tuple[Size, ...], path: tuple[int, ...]) -> tuple[Size, ...]:
+        """The sums of what stands at a path of nodes, without what is not counted there."""
+        saved = None if self._found is None else self._found.saved.get(path)
+        if saved is None:
+            return sums
+        flops, calls, reads, writes, matrix = sums
+        return flops - saved[0], calls - saved[1], reads, writes, matrix - saved[2]
+
+    def _like(self, diagram: Diagram, known: Sequence | None = None) -> Cost:
+        """Another diagram counted as this one is, with what is known of its inputs."""
+        if self._known is not None:
+            from ncd.interpret.cost.support import UNKNOWN
+            known = (*(known or ()), *[UNKNOWN] * (len(diagram.dom) - len(known or ())))
+        return Cost(diagram, self.interpretation, self.convention, self._meter.partial, self.taps, self.masks,
+                    known)
 
     def __getattr__(self, name: str):
         if name in MEASURES:
@@ -179,7 +209,7 @@ class Cost:
         self._body  # noqa: B018  (measures every body first)
         rows = []
         for node, op in enumerate(self.diagram.graph.ops):
-            sums = self._meter.sums(op)
+            sums = self._less(self._meter.sums(op), (node,))
             rows.append((op.name, self.diagram.graph.places.get(node, ""),
                          dict(zip(("flops", "transcendentals", "reads", "writes"), sums))))
         return rows
@@ -216,10 +246,8 @@ class Cost:
         >>> step.kept, step.state_bytes
         (4*d*x, 16*d*m + 8*d + 8*m)
         """
-        from ncd.interpret.cost import measure
         from ncd.interpret.cost.training import Training
-        return Training(self, lambda diagram: measure(diagram, self.convention, self.interpretation,
-                                                      self._meter.partial), wrt, policy, optimiser)
+        return Training(self, self._like, wrt, policy, optimiser)
 
     def roofline(self, *arguments, **options) -> Roofline:
         """The time on a machine as a formula, see :func:`ncd.interpret.cost.roofline.roofline`."""

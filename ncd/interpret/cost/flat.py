@@ -22,10 +22,13 @@ class Flat:
     Attributes:
         graph: Its nodes are leaves.
         places: For each node the path of its block, ``"attention/softmax"``.
+        paths: For each node the numbers of the nodes that lead to it, block by block.
+        owners: For each node the operation whose definition it stands in, None at the top.
     """
 
-    def __init__(self, graph: Graph, places: list[str]):
-        self.graph, self.places = graph, places
+    def __init__(self, graph: Graph, places: list[str], paths: list[tuple[int, ...]],
+                 owners: list[Operation | None]):
+        self.graph, self.places, self.paths, self.owners = graph, places, paths, owners
 
     def label(self, node: int) -> str:
         """What tables and errors call a node: its place, if it has one, and its name."""
@@ -36,12 +39,12 @@ class Flat:
 def flatten(meter: Meter, diagram: Diagram) -> Flat:
     """The leaves of a diagram in order; nothing recurses over depth."""
     meter.measure(diagram)
-    graph, places = Graph(diagram.graph.inputs), []
-    # A frame walks one graph: the next node, where its wires live here, its path.
-    frames = [[diagram.graph, 0, list(range(len(graph.inputs))), ""]]
+    graph, places, paths, owners = Graph(diagram.graph.inputs), [], [], []
+    # A frame walks one graph: the next node, where its wires live here, its path, its nodes, its operation.
+    frames = [[diagram.graph, 0, list(range(len(graph.inputs))), "", (), None]]
     while frames:
         frame = frames[-1]
-        inner, node, wires, path = frame
+        inner, node, wires, path, nodes, owner = frame
         if node == len(inner):
             frames.pop()
             made = [wires[wire] for wire in inner.outputs]
@@ -57,22 +60,24 @@ def flatten(meter: Meter, diagram: Diagram) -> Flat:
         if isinstance(op, Scan) or meter.operation(op) is not None:
             wires.extend(graph.add(op, args))
             places.append(below if op.place is not None or isinstance(op, Scan) else path)
+            paths.append((*nodes, node))
+            owners.append(owner)
         else:
-            frames.append([meter.body(op).graph, 0, args, below])
-    return Flat(graph, places)
+            frames.append([meter.body(op).graph, 0, args, below, (*nodes, node), op])
+    return Flat(graph, places, paths, owners)
 
 
-def leaves(meter: Meter, diagram: Diagram) -> Iterator[tuple[Operation, Size, str]]:
-    """Each leaf, how often it runs (the lengths of the scans around it), and its path."""
-    waiting = [(diagram, ONE, "")]
+def leaves(meter: Meter, diagram: Diagram) -> Iterator[tuple[Operation, Size, str, tuple[int, ...]]]:
+    """Each leaf, how often it runs (the lengths of the scans around it), its path, and its nodes."""
+    waiting = [(diagram, ONE, "", ())]
     while waiting:
-        current, times, path = waiting.pop()
+        current, times, path, above = waiting.pop()
         flat = flatten(meter, current)
-        for op, place in zip(flat.graph.ops, flat.places):
+        for op, place, nodes in zip(flat.graph.ops, flat.places, flat.paths):
             if isinstance(op, Scan):
-                waiting.append((op.body, times * op.length, joined(path, place)))
+                waiting.append((op.body, times * op.length, joined(path, place), (*above, *nodes)))
             else:
-                yield op, times, joined(path, place)
+                yield op, times, joined(path, place), (*above, *nodes)
 
 
 def joined(path: str, name: str) -> str:

@@ -47,7 +47,7 @@ class Measures(Mapping):
 
     def _work(self, name: str) -> None:
         cost, body = self.cost, self.cost._body
-        flops, calls, reads, writes, matrix = body.sums
+        flops, calls, reads, writes, matrix = cost._less(body.sums, ())
         if name.startswith("fused_"):
             self.known["fused_reads"], self.known["fused_writes"] = fusion.traffic(cost._meter, cost.diagram)
             return

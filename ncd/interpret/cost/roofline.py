@@ -73,20 +73,22 @@ class Roofline:
         pick = self._dtype if callable(self._dtype) else lambda op: self._dtype
         bandwidth, meters, found = self.machine.bandwidth(), {}, {}
         table, convention = self._cost._meter.table, self._cost.convention
-        times: dict[tuple[Operation, str], list] = {}
-        for op, count, place in leaves(self._cost._meter, self.diagram):
-            dtype = pick(op)
-            times.setdefault((op, dtype), [place, Total()])[1].add(count)
-        for (op, dtype), (place, total) in times.items():
+        times: dict[tuple[Operation, str, tuple], list] = {}
+        for op, count, place, nodes in leaves(self._cost._meter, self.diagram):
+            less = self._cost._less((ZERO,) * 5, nodes)          # what masks leave out here, below 0
+            times.setdefault((op, pick(op), less), [place, Total()])[1].add(count)
+        for (op, dtype, less), (place, total) in times.items():
             if dtype not in meters:
                 meters[dtype] = Meter(table, in_dtype(convention, dtype))
             flops, _, reads, writes, _ = meters[dtype].sums(op)
+            flops = flops + less[0]
             if not (flops.terms or reads.terms or writes.terms):
                 continue
             one = (flops / self.machine.flops(dtype), (reads + writes) / bandwidth)
             count, start = total.size, self.machine.launch or 0
-            found[op, dtype] = Share(op.name, place, dtype, count, flops * count, (reads + writes) * count,
-                                     one[0] * count, one[1] * count, (extremum("max", one) + start) * count)
+            found[op, dtype, less] = Share(
+                op.name, place, dtype, count, flops * count, (reads + writes) * count,
+                one[0] * count, one[1] * count, (extremum("max", one) + start) * count)
         return list(found.values())
 
     def _sum(self, name: str) -> Size:

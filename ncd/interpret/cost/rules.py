@@ -74,28 +74,40 @@ def source(op: Operation, convention: Convention) -> OperationCost:
 
 
 def _einsum(op: Einsum, convention: Convention) -> OperationCost:
-    multiply = sum(convention_count(op.semiring.multiply.function))
-    add = sum(convention_count(op.semiring.add.function))
-    def product(letters):
+    def points(letters) -> Size:
         total = ONE
         for letter in letters:
             total = total * op.sizes[letter]
         return total
+    flops, matrix = contraction(op, lambda _, letters, kept: points(letters),
+                                lambda letters, kept: points(letters) - points(kept))
+    return work(op, convention, flops, matrix=matrix)
+
+
+def contraction(op: Einsum, points, folds) -> tuple[Size, Size]:
+    """The FLOPs of an einsum, and those of them that matrix units do.
+
+    Parameters:
+        points: (step, letters, kept) -> how many products the step makes.
+        folds: (letters, kept) -> how many entries of one array are added to another.
+    """
+    multiply = sum(convention_count(op.semiring.multiply.function))
+    add = sum(convention_count(op.semiring.add.function))
     flops, matrix, have = ZERO, ZERO, ()
-    for step in pairwise(op.letters, op.out_letters, op.semiring.distributive):
+    for number, step in enumerate(pairwise(op.letters, op.out_letters, op.semiring.distributive)):
         left = op.letters[step.left] if step.left is not None else have
         if step.right is None:
-            flops = flops + (product(set(left)) - product(step.kept)) * add
+            flops = flops + folds(dict.fromkeys(left), step.kept) * add
         else:
-            points = dict.fromkeys((*left, *op.letters[step.right]))
-            each = multiply
-            if any(letter not in step.kept for letter in points):
+            letters = dict.fromkeys((*left, *op.letters[step.right]))
+            each, count = multiply, points(number, letters, step.kept)
+            if any(letter not in step.kept for letter in letters):
                 each += add
                 if op.semiring == SUM_PRODUCT:
-                    matrix = matrix + product(points) * each
-            flops = flops + product(points) * each
+                    matrix = matrix + count * each
+            flops = flops + count * each
         have = step.kept
-    return work(op, convention, flops, matrix=matrix)
+    return flops, matrix
 
 
 def convention_count(function) -> tuple[int, int]:

@@ -375,6 +375,9 @@ def sharded(cost, axes: Mapping, mesh: Mesh | Mapping, dtype: str = "bfloat16",
         mesh = Mesh(mesh)
     if not hasattr(cost, "_meter"):
         cost = getattr(cost, "diagram", cost).cost()
+    if cost._known is not None:
+        raise NcdError("a cost that leaves out masks or taps is not cut over devices",
+                       why="which entries a device has is not in the formula", mend="take diagram.cost()")
     for name in (outputs or {}).values():
         mesh[name]
     return Sharded(cost, axes, mesh, dtype, outputs)

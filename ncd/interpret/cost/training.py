@@ -49,15 +49,17 @@ class Training:
 
     @cached_property
     def forward(self) -> Cost:
-        return self.measure(self.lens.forward)
+        return self.measure(self.lens.forward, self.cost._known)
 
     @cached_property
     def backward(self) -> Cost:
-        return self.measure(self.lens.backward)
+        # What is known of the results of the forward part is known of what is kept of them.
+        left = self.forward._found.outputs[-len(self.lens.residuals):] if self.forward._found else None
+        return self.measure(self.lens.backward, left if self.lens.residuals else None)
 
     @cached_property
     def composite(self) -> Cost:
-        return self.measure(self.lens.composite)
+        return self.measure(self.lens.composite, self.cost._known)
 
     @property
     def learned(self) -> tuple[Array, ...]:
