@@ -14,13 +14,14 @@ from typing import NamedTuple
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size, as_size, extremum
 from ncd.errors import NcdError, SizeError
+from ncd.interpret.cost import fusion
 from ncd.interpret.cost.boundary import given, leading, roots
 from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.machine import Machine, in_dtype, machine, width
 from ncd.interpret.cost.measure import Meter, Total
 from ncd.interpret.cost.rules import array_bytes, total_bytes
 
-TRAFFIC = ("unfused", "fused")
+TRAFFIC = ("unfused", "fused", "once")
 
 
 class Share(NamedTuple):
@@ -47,7 +48,10 @@ class Share(NamedTuple):
 
 
 class Roofline:
-    """A lower bound of the time of a diagram on a machine, as a formula in its sizes.
+    """The time of a diagram on a machine as a formula: what arithmetic and traffic take at least.
+
+    It is a lower bound for programs that move the traffic that is assumed: unfused, fused in groups, or
+    only what every program must move (``once``).
 
     Equation:  time = max(Σ flops / peak, bytes / bandwidth)
     Attributes (exact sizes; ``.sympy`` of each is the SymPy expression):
@@ -109,19 +113,31 @@ class Roofline:
     def bytes(self) -> Size:
         if self.traffic == "unfused":
             return self._sum("bytes")
-        if self.traffic == "fused":
+        if self.traffic == "once":
             return self._once()
+        if self.traffic == "fused":
+            return self._fused()
         kept = getattr(self.traffic, "dtype", self._dtype)
         if kept != self._dtype:
             raise NcdError("the traffic is of another dtype", have=kept, want=str(self._dtype))
         return as_size(getattr(self.traffic, "bytes", self.traffic))
 
+    def _convention(self):
+        """The bytes of an element, where all floats have one dtype."""
+        if callable(self._dtype):
+            raise NcdError(f"{self.traffic} traffic is of one dtype", why="wires have no dtype of their own",
+                           mend='give the bytes, traffic="4*x*k", or one dtype')
+        return in_dtype(self._cost.convention, self._dtype)
+
+    def _fused(self) -> Size:
+        """What groups of producers and consumers read and write."""
+        meter = Meter(self._cost._meter.table, self._convention())
+        meter.measure(self.diagram)
+        return sum(fusion.traffic(meter, self.diagram), ZERO)
+
     def _once(self) -> Size:
         """Every input and parameter read once, every output written once: none can move less."""
-        if callable(self._dtype):
-            raise NcdError("fused traffic is of one dtype", why="wires have no dtype of their own",
-                           mend='give the bytes, traffic="4*x*k", or one dtype')
-        convention = in_dtype(self._cost.convention, self._dtype)
+        convention = self._convention()
         graph, total = self.diagram.graph, Total()
         for slot in self._cost._slots.values():
             total.add(array_bytes(slot.array, convention))
@@ -241,14 +257,15 @@ class Roofline:
 
 def roofline(cost, on: Machine | str, dtype: str | Callable[[Operation], str] = "bfloat16",
              traffic="unfused") -> Roofline:
-    """The time of a diagram on a machine as a formula, a lower bound.
+    """The time of a diagram on a machine as a formula, a lower bound for the traffic assumed.
 
     Parameters:
         cost: A cost, or a diagram; bytes are counted again in the dtype.
         on: A :class:`Machine` or the short name of one, ``"h100"``.
         dtype: What floats are kept and computed in, or a function that says it for each operation.
         traffic: ``"unfused"``: every operation reads its inputs and writes its outputs;
-            ``"fused"``: inputs, parameters and outputs once, the least that is possible; or bytes, as a
+            ``"fused"``: groups of producers and consumers do, see :mod:`ncd.interpret.cost.fusion`;
+            ``"once"``: inputs, parameters and outputs once, the least that is possible; or bytes, as a
             size or text in the sizes of the diagram or others; or what has such an attribute
             ``bytes``, as a :class:`~ncd.interpret.cost.hierarchy.Hierarchy` has.
     Raises:    NcdError for an unknown machine, dtype or traffic.

@@ -103,7 +103,7 @@ def test_fused_attention_moves_its_inputs_and_its_output():
     count = len(hierarchy(attention).steps)
     found = hierarchy(attention, fuse=[(0, count)])
     assert found.moved["shared"].values == as_size("y*k + x*k + x*v + y*v")
-    once = roofline(attention, "h100", traffic="fused").bytes
+    once = roofline(attention, "h100", traffic="once").bytes
     assert roofline(attention, "h100", traffic=found).bytes == once == found.bytes
     # Unpartitioned, the scores lie there whole: the reason for FlashAttention.
     assert found.resident["shared"].values.evaluate({"y": 99, "x": 99, "k": 1, "v": 1}) >= 99 ** 2

@@ -18,6 +18,7 @@ from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
 from ncd.interpret.cost import Level, Machine, measure, mixed, roofline
 from ncd.interpret.cost.boundary import leading, roots
+from ncd.interpret.cost.roofline import TRAFFIC
 from ncd.ops.multilinear import Einsum
 
 MATMUL = einsum("b m, m n -> b n")
@@ -88,7 +89,7 @@ def test_the_sums_are_those_of_the_cost(name):
 
 def test_fused_traffic_is_inputs_parameters_and_outputs():
     layer = nn.feed_forward("m", "f").on("b m")
-    found = roofline(layer, TOY, "float32", "fused")
+    found = roofline(layer, TOY, "float32", "once")
     assert found.bytes == 4 * (as_size("2*b*m") + layer.cost().exact["params"])
     assert found.flops == layer.cost().exact["flops"]
     assert roofline(layer, TOY, "float32").bytes.evaluate({"b": 9, "m": 8, "f": 4}) \
@@ -97,7 +98,7 @@ def test_fused_traffic_is_inputs_parameters_and_outputs():
 
 def test_fused_traffic_leaves_out_what_nothing_reads():
     second = ncd.diagram("x, y -> y")(lambda x, y: nn.relu(y))
-    assert roofline(second, TOY, "float32", "fused").bytes == as_size("8*y")
+    assert roofline(second, TOY, "float32", "once").bytes == as_size("8*y")
 
 
 # -- the Hopper figures ---------------------------------------------------------------------
@@ -108,7 +109,7 @@ def test_the_ridge_point_of_hopper():
 
 def test_attention_wants_295_queries():
     """Fused attention of y queries to endless keys of endless width, from the diagram itself."""
-    found = roofline(nn.attention(), "h100", "float16", "fused").boundary("y", v="k", x=oo, k=oo)
+    found = roofline(nn.attention(), "h100", "float16", "once").boundary("y", v="k", x=oo, k=oo)
     assert found == [sympy.Rational(98900, 335)]
 
 
@@ -231,8 +232,8 @@ def test_what_is_unknown_is_refused():
         roofline(MATMUL, "h100", "float64")
     with pytest.raises(NcdError, match="no traffic 'half'"):
         roofline(MATMUL, "h100", traffic="half")
-    with pytest.raises(NcdError, match="fused traffic is of one dtype"):
-        _ = roofline(MATMUL, "h100", lambda op: "float16", "fused").bytes
+    with pytest.raises(NcdError, match="once traffic is of one dtype"):
+        _ = roofline(MATMUL, "h100", lambda op: "float16", "once").bytes
     with pytest.raises(SizeError, match="no value for the size n"):
         roofline(MATMUL, "h100").bound(b=1, m=2)
     with pytest.raises(SizeError, match="no value for the size m, n"):
@@ -250,3 +251,14 @@ def test_a_cost_has_a_roofline():
 def test_the_text_has_units():
     assert str(roofline(MATMUL, TOY, "float32")).splitlines()[0].split() == ["flops", "FLOP", "2*b*m*n"]
     assert "on toy" in repr(roofline(MATMUL, TOY, "float32"))
+
+
+@pytest.mark.parametrize("name", ["pre_norm_block", "gru", "unet"])
+def test_traffic_falls_from_unfused_to_fused_to_once(name):
+    model = ncd.zoo.ZOO[name]()
+    cost = model.cost()
+    found = {traffic: roofline(cost, "h100", "float32", traffic).bytes for traffic in TRAFFIC}
+    assert found["fused"] == cost.exact["fused_reads"] + cost.exact["fused_writes"]
+    sizes = {symbol: 16 * (2 + n) for n, symbol in enumerate(sorted(model.symbols))}
+    unfused, fused, once = (found[traffic].evaluate(sizes) for traffic in TRAFFIC)
+    assert unfused > fused >= once > 0
