@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -55,7 +56,7 @@ def test_the_order_bounds_from_both_sides(size, axes, at):
     found = order(size, axes)
     ratios = [size.evaluate(there) / found.evaluate(there) for scale in (10 ** 6, 10 ** 9) for there in
               [at | {name: scale * at[name] for name in axes}]]
-    assert 0 < ratios[0] and ratios[1] == pytest.approx(ratios[0], rel=1e-2)
+    assert ratios[0] > 0 and ratios[1] == pytest.approx(ratios[0], rel=1e-2)
     assert all(coefficient == 1 for coefficient in found.terms.values())
 
 
@@ -113,7 +114,7 @@ def test_a_condition_in_other_sizes_holds_around_its_boundary(data):
     except AxisError:
         assume(False)
     for m in data.draw(st.lists(st.integers(1, 50), min_size=2, max_size=3)):
-        ends = [float(end.subs({s: m for s in end.free_symbols})) for interval in condition.intervals
+        ends = [float(end.subs(dict.fromkeys(end.free_symbols, m))) for interval in condition.intervals
                 for end in interval if end is not None]
         near = {max(1, math.floor(end) + step) for end in ends for step in (-1, 0, 1, 2)}
         for x in (1, 10 ** 4, *near):
@@ -162,7 +163,7 @@ def test_the_dominant_part_is_the_largest_everywhere(parts):
     named = {f"p{n}": size for n, size in enumerate(parts)}
     found = dominant(named, "x", {})
     assert found[0][1] == 1 and found[-1][2] is None
-    assert all(end + 1 == start for (_, _, end), (_, start, _) in zip(found, found[1:]))
+    assert all(end + 1 == start for (_, _, end), (_, start, _) in itertools.pairwise(found))
     for at in (*range(1, 120), 10 ** 5):
         name = next(name for name, start, end in found if start <= at and (end is None or at <= end))
         values = {name: size.evaluate({"x": at}) for name, size in named.items()}
