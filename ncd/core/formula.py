@@ -181,6 +181,9 @@ def _vectors(sizes: Mapping[str, Size], code, given: Mapping[str, Any]) -> dict[
                for name, array in arrays.items()}
     plain = all(isinstance(exponent, int) and exponent > 0 for size in every(sizes.values())
                 for monomial in size.terms for _, exponent in monomial)
+    # A fraction inside a node would make floats of what is whole.
+    plain = plain and all(c.denominator == 1 for node in nodes(sizes.values()) for argument in node.args
+                          for c in argument.terms.values())
     small = plain and bounds(sizes.values(), largest) < 2.0 ** 62
     made = _bound(code, SMALL if small else LARGE)(
         {name: array.astype(numpy.int64 if small else object) for name, array in arrays.items()})
