@@ -85,6 +85,11 @@ def parser() -> argparse.ArgumentParser:
                       help="what an entry of an elementwise operation counts (expression)")
     made.add_argument("--partial", action="store_true",
                       help="leave out operations without a rule, and say which, instead of an error")
+    made.add_argument("--taps", choices=["dense", "valid"], default="dense",
+                      help="valid: taps of convolutions on the padding do not count")
+    made.add_argument("--masks", nargs="+", default=["dense"], metavar="skip|3=n",
+                      help="skip: entries that masks remove do not count; INPUT=COUNT says how many entries "
+                           "of a mask that is an input are true")
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, for programs")
     form.add_argument("--latex", action="store_true", help="print a table for a paper")
@@ -260,15 +265,34 @@ def _subject(options, model: str):
     from ncd.interpret.cost.assume import Assumptions
     from ncd.interpret.costs import Subject
     diagram, title = _named(model)
+    masks = _masks(options.masks)
     symbols = diagram.symbols if not options.vs else diagram.symbols | _named(options.vs)[0].symbols | \
         _named(options.model)[0].symbols
+    if isinstance(masks, dict):                 # a count may be a size of its own
+        symbols = symbols.union(*(size.symbols for size in masks.values()))
     sizes, assumed = _sizes(options.size, symbols), Assumptions.read(options.assume)
     if diagram.symbols <= set(sizes):
         check(diagram, deep=True, sizes={name: sizes[name] for name in diagram.symbols})
     assumed.hold(sizes)
     with _progress("measuring"):
-        found = diagram.cost(options.convention, partial=options.partial)
+        found = diagram.cost(options.convention, None, options.partial, options.taps, masks)
     return Subject(diagram, title, found, sizes, assumed)
+
+
+def _masks(texts: Sequence[str]) -> str | dict:
+    """What --masks says: a word, or how many entries of which input are true."""
+    from ncd.core.size import parse_size
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    counts: dict[int, object] = {}
+    for text in texts:
+        number, equals, count = text.partition("=")
+        if text == "skip":
+            continue
+        if not (equals and number.isascii() and number.isdigit() and len(number) < 10):
+            raise InputError(f"--masks {text}", want="skip, or the number of an input and a size, as in 3=n")
+        counts[int(number)] = parse_size(count)
+    return counts
 
 
 # -- run and check ---------------------------------------------------------------------

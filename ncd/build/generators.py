@@ -302,13 +302,21 @@ def scan(body: Diagram, axis: str, states: int = 1, sequences: int = 0, reverse:
 
 
 def opaque(name: str, signature: str, deterministic: bool = True, linear: tuple[int, ...] = (),
-           glyph: Glyph | None = None) -> Diagram:
+           glyph: Glyph | None = None, flops=None, transcendentals=None) -> Diagram:
     """A function of your own, known by name: each interpretation is told about it or refuses.
 
-    ``glyph`` is the mark that pictures show; a box with its name where it is not given.
+    Parameters:
+        glyph: The mark that pictures show; a box with its name where it is not given.
+        flops, transcendentals: What it costs (FLOP, calls), in the sizes of its type: a number, a text or a
+            size. One that is left out is then 0; without both a cost refuses it.
+    Raises:    SizeError: A cost in sizes that the type does not have.
+
+    >>> print(opaque("spectrum", "x -> x", flops="5*x").lift("b").cost().flops)
+    5*b*x
     """
     left, right = _arrow(signature)
-    return Opaque(name, parse_type(left), parse_type(right), deterministic, linear, glyph).diagram
+    return Opaque(name, parse_type(left), parse_type(right), deterministic, linear, glyph,
+                  *(None if value is None else as_size(value) for value in (flops, transcendentals))).diagram
 
 
 def fresh_label(label: str, *wires: Wire) -> str:

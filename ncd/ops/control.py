@@ -9,8 +9,8 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
-from ncd.core.size import Size
-from ncd.errors import ArityError, AxisError
+from ncd.core.size import Size, as_size
+from ncd.errors import ArityError, AxisError, SizeError
 from ncd.ops.picture import Glyph
 
 
@@ -262,7 +262,9 @@ class Opaque(Operation):
     """A function of your own, known by its name: each interpretation is told about it or refuses.
 
     Type:      inputs -> outputs
+    Cost:      as stated (FLOP, calls), or None: then a cost's rule is wanted
     Flags:     as given; deterministic unless said otherwise
+    Raises:    SizeError: A stated cost in sizes that the type does not have, or below 0.
     """
 
     title: str
@@ -271,8 +273,32 @@ class Opaque(Operation):
     deterministic: bool = True
     linear: tuple[int, ...] = ()
     glyph: Glyph | None = field(default=None, compare=False)
+    flops: Size | None = None
+    transcendentals: Size | None = None
 
     primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        known = {name for array in (*self.inputs, *self.outputs) for axis in array.axes
+                 for name in axis.size.symbols}
+        for name in ("flops", "transcendentals"):
+            if getattr(self, name) is None:
+                continue
+            size = as_size(getattr(self, name))
+            object.__setattr__(self, name, size)
+            unknown = sorted(size.symbols - known)
+            if unknown or (size.constant is not None and size.constant < 0):
+                raise SizeError(f"the {name} of `{self.title}` are in sizes that its type does not have"
+                                if unknown else f"the {name} of `{self.title}` are below 0",
+                                have=", ".join(unknown) or str(size),
+                                want=", ".join(sorted(known)) or "a number",
+                                mend="name those sizes in the type, as in x=n" if unknown else None)
+
+    @property
+    def stated(self) -> bool:
+        """Whether it says what it costs."""
+        return self.flops is not None or self.transcendentals is not None
 
     @property
     def dom(self):

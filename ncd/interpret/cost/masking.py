@@ -170,8 +170,8 @@ class _Walk:
                 self.used.update(each.name for each in mask if isinstance(each, Given))
                 region |= mask if n == 1 else frozenset(each.negated() for each in mask) \
                     if len(mask) == 1 else EVERYWHERE
-            if value.mask is not None:          # a mask is read where it is not known to be false already
-                region -= value.mask
+            if value.mask is not None:          # what a mask chooses is not known before the mask is
+                region -= value.mask.union(each.negated() for each in value.mask)
             found.append(over(region, array.labels))
         return found
 

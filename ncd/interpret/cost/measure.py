@@ -17,9 +17,9 @@ from ncd.core.op import Operation
 from ncd.core.pause import without_collection
 from ncd.core.size import ZERO, Atom, Size, extremum
 from ncd.interpret.cost.convention import Convention
-from ncd.interpret.cost.rules import OperationCost, array_bytes, lifted, work
+from ncd.interpret.cost.rules import OperationCost, array_bytes, lifted, stated, work
 from ncd.interpret.interpretation import Interpretation
-from ncd.ops.control import Broadcast, Scan
+from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.multilinear import Reindex, View
 from ncd.ops.pointwise import Stop
 from ncd.ops.source import Parameter
@@ -92,9 +92,9 @@ class Meter:
     def _by_rule(self, op: Operation) -> OperationCost | None:
         if isinstance(op, Scan):
             return None
-        rule = self.table._listed(op)
+        rule = self._listed(op)
         if rule is None and isinstance(op, Broadcast):
-            inner = self.table._listed(op.op)
+            inner = self._listed(op.op)
             rule = None if inner is None else lifted(inner)
         if rule is None:
             inner = op.op if isinstance(op, Broadcast) and op.primitive else op
@@ -104,6 +104,11 @@ class Meter:
             self.table.rule(inner)
             return None
         return rule(op, self.convention)
+
+    def _listed(self, op: Operation):
+        """The rule of the table; what an opaque operation states of itself where it has none."""
+        rule = self.table._listed(op)
+        return stated if rule is None and isinstance(op, Opaque) and op.stated else rule
 
     def body(self, op: Operation) -> Diagram:
         if isinstance(op, Scan):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from ncd.core.size import ONE, ZERO, Size, extremum
+from ncd.core.size import ONE, ZERO, Atom, Size, extremum
 from ncd.errors import InputError
 
 
@@ -89,13 +89,28 @@ def labels_of(region: Region) -> frozenset[str]:
 
 # -- comparing sizes ---------------------------------------------------------------------
 def nonnegative(size: Size) -> bool:
-    """Whether it is at least 0 at all positive sizes, by the form that it has with x = 1 + x'.
+    """Whether it is at least 0 at all positive sizes, as far as its form with x = 1 + x' shows.
 
-    >>> nonnegative(Size("x - 1")), nonnegative(Size("x - 2"))
-    (True, False)
+    >>> nonnegative(Size("x - 1")), nonnegative(Size("x - 2")), nonnegative(Size("(x + 1)//2 - x//2"))
+    (True, False, True)
     """
-    return size.is_nonnegative or size.substitute(
-        {name: Size.symbol(name) + 1 for name in size.symbols}).is_nonnegative
+    if size.is_nonnegative or size.substitute(
+            {name: Size.symbol(name) + 1 for name in size.symbols}).is_nonnegative:
+        return True
+    floors = {monomial: c for monomial, c in size.terms.items() if len(monomial) == 1 and monomial[0][1] == 1
+              and isinstance(monomial[0][0], Atom) and monomial[0][0].kind == "floor"}
+    rest = size - Size.of(floors)
+    if not rest.is_integral or sorted(floors.values()) not in ([1], [-1], [-1, 1]):
+        return False
+    parts = {c: monomial[0][0].args for monomial, c in floors.items()}
+    (above, by), (below, divisor) = parts.get(1, (ZERO, ONE)), parts.get(-1, (ZERO, ONE))
+    if by.constant is None or divisor.constant is None:
+        return False
+    if -1 not in parts:                         # floor(p/q) + r >= 0  where  p + r q >= 0
+        return nonnegative(above + rest * by)
+    if 1 not in parts:                          # r >= floor(p/q)  where  q (r + 1) > p
+        return nonnegative(divisor * (rest + 1) - below - 1)
+    return by == divisor and nonnegative(above + rest * by - below)
 
 
 def larger(left: Size, right: Size) -> Size:

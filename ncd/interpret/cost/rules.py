@@ -14,7 +14,7 @@ from ncd.core.op import Operation, lifted_axes
 from ncd.core.size import ONE, ZERO, Size
 from ncd.interpret.contraction import pairwise
 from ncd.interpret.cost.convention import Convention
-from ncd.ops.control import Broadcast, Scan
+from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Eigh, Solve
 from ncd.ops.monoid import SUM_PRODUCT
@@ -203,6 +203,11 @@ def lifted(rule):
                              total_bytes(op.dom, convention), total_bytes(op.cod, convention), base.depth,
                              base.matrix * times)
     return cost
+
+
+def stated(op: Opaque, convention: Convention) -> OperationCost:
+    """What an opaque operation says of itself."""
+    return work(op, convention, op.flops or ZERO, op.transcendentals or ZERO)
 
 
 def scan(op: Scan, body: OperationCost) -> OperationCost:
