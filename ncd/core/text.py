@@ -1,8 +1,15 @@
-"""Diagrams as text: a repr that evaluates to the diagram, and a listing with types."""
+"""Diagrams as text: a repr that evaluates to the diagram, a listing with types; texts of 80 columns."""
 
 from __future__ import annotations
 
+import re
+import textwrap
+
 from ncd.core.category import Diagram
+
+WIDTH = 80
+TIE = "\u00a0"
+GROUP = re.compile(r"\([^()]{1,24}\)")
 
 
 def diagram_repr(diagram: Diagram) -> str:
@@ -49,3 +56,16 @@ def _letters(number: int) -> str:
         number = number // 26 - 1
         if number < 0:
             return text
+
+
+def hung(left: str, text: str, width: int = WIDTH) -> list[str]:
+    """A text to the right of another, in as many lines as it needs; short groups as (x + 3) stay whole.
+
+    >>> print("\\n".join(hung("flops  ", "12*x + 100*((x + 3)//4)", 31)))
+    flops  12*x +
+           100*((x + 3)//4)
+    """
+    whole = GROUP.sub(lambda group: group[0].replace(" ", TIE), text)
+    pieces = textwrap.wrap(whole, max(24, width - len(left)), break_on_hyphens=False) or [""]
+    pieces = [piece.replace(TIE, " ") for piece in pieces]
+    return [(left + pieces[0]).rstrip(), *(" " * len(left) + piece for piece in pieces[1:])]

@@ -181,7 +181,7 @@ def training(it: Subject, policy: str, optimiser: str | None, form: str) -> str:
     lines = []
     for (name, unit, size), value in zip(rows, values):
         cell = f"{table.exact(value):>{widest}}  " if it.sizes else ""
-        lines += table.hung(f"{name:<25}  {unit:<5}  {cell}", str(size))
+        lines += table.cut(f"{name:<25}  {unit:<5}  {cell}", str(size))
     head = f"{it.head()}\npolicy   {policy}\nstep     {optimiser or 'no optimiser'}"
     return "\n".join([head, *kept, "", *lines])
 
@@ -220,8 +220,8 @@ def versus(one: Subject, other: Subject, form: str) -> str:
                          f"{table.short(table.number(right, one.sizes)):>20}{ratio:>11}")
     else:
         for name, _, left, right, ratio in cells:
-            lines += table.hung(f"{name:<17}", str(left))
-            lines += table.hung(f"{'':<17}versus ", str(right)) if left != right else [f"{'':<17}the same"]
+            lines += table.cut(f"{name:<17}", str(left))
+            lines += table.cut(f"{'':<17}versus ", str(right)) if left != right else [f"{'':<17}the same"]
             lines += [f"{'':<17}ratio {ratio}"] if ratio and left != right else []
     lines += ["", f"{one.title} takes more FLOP than {other.title}"]
     lines += [f"  along {axis}: {'everywhere' if found.always else 'nowhere' if found.never else found}"

@@ -17,16 +17,8 @@ from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
 from ncd.core.op import Operation
-from ncd.core.text import listing
+from ncd.core.text import hung, listing
 from ncd.errors import OutputError
-
-WIDTH = 80
-
-
-def hung(left: str, text: str) -> list[str]:
-    """A text to the right of another, in as many lines as it needs."""
-    pieces = textwrap.wrap(text, max(24, WIDTH - len(left)), break_on_hyphens=False) or [""]
-    return [(left + pieces[0]).rstrip(), *(" " * len(left) + piece for piece in pieces[1:])]
 
 
 def head(title: str, diagram: Diagram) -> str:

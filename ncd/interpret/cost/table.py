@@ -9,18 +9,24 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ncd.core.size import ZERO, Size
+from ncd.core.text import WIDTH, hung
 
 if TYPE_CHECKING:
     from ncd.interpret.cost.breakdown import Row
     from ncd.interpret.cost.cost import Cost
 
-WIDTH = 80
+MOST = 6
+REST = "… --csv has all of it"
 
 
-def hung(left: str, text: str, width: int = WIDTH) -> list[str]:
-    """A text to the right of another, in as many lines as it needs."""
-    pieces = textwrap.wrap(text, max(24, width - len(left)), break_on_hyphens=False) or [""]
-    return [(left + pieces[0]).rstrip(), *(" " * len(left) + piece for piece in pieces[1:])]
+def cut(left: str, text: str) -> list[str]:
+    """A formula to the right of a name; one of more than six lines goes on only to five.
+
+    >>> print(len(cut("flops  ", " + ".join(f"{n}*x**{n}" for n in range(2, 99)))))
+    6
+    """
+    lines = hung(left, text)
+    return lines if len(lines) <= MOST else [*lines[:MOST - 1], " " * len(left) + REST]
 
 
 def exact(value) -> str:
@@ -66,7 +72,7 @@ def measures(cost: Cost, given: Mapping[str, int] | None = None,
     widest = max(map(len, cells)) if given else 0
     lines = []
     for (name, unit, _, text), cell in zip(rows, cells):
-        lines += hung(f"{name:<15}  {unit:<9}  " + (f"{cell:>{widest}}  " if given else ""), text)
+        lines += cut(f"{name:<15}  {unit:<9}  " + (f"{cell:>{widest}}  " if given else ""), text)
     return "\n".join(lines)
 
 
@@ -145,7 +151,7 @@ def _formulas(cost: Cost, by: str, rows: Sequence[Row]) -> str:
             indent = " " * (len(title) - len(title.lstrip()) + 2)
             lines += textwrap.wrap(title, WIDTH, subsequent_indent=indent)
             title = ""
-        lines += hung(f"{title:<{room}}{cell}", str(sums["flops"]))
+        lines += cut(f"{title:<{room}}{cell}", str(sums["flops"]))
     return "\n".join(lines)
 
 

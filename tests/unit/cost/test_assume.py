@@ -19,7 +19,8 @@ GRID = [dict(zip(NAMES, numbers)) for numbers in itertools.product((1, 2, 3, 4, 
 
 def inequalities() -> st.SearchStrategy[str]:
     """x > 4*y, 2*x >= y + 3, x = 4*y, …"""
-    side = st.one_of(st.sampled_from(NAMES), st.builds("{}*{}".format, st.integers(2, 4), st.sampled_from(NAMES)),
+    side = st.one_of(st.sampled_from(NAMES),
+                     st.builds("{}*{}".format, st.integers(2, 4), st.sampled_from(NAMES)),
                      st.builds("{} + {}".format, st.sampled_from(NAMES), st.sampled_from([*NAMES, "3"])))
     return st.builds("{} {} {}".format, side, st.sampled_from([">", ">=", "<", "<=", "="]),
                      st.one_of(side, st.integers(1, 9).map(str)))
@@ -109,7 +110,8 @@ def test_by_hand():
     assert known.simplify(parse_size("max(x*m, 4*d*m, h*d) + max(f, m)")) == parse_size("x*m + f")
     assert known.simplify(parse_size("min(x*m, d*m)")) == parse_size("d*m")
     assert Assumptions.read("x > 2").texts == ("x > 2",) and Assumptions.read(known) is known
-    assert Assumptions().sign(parse_size("x*y - 1")) is None and Assumptions().nonnegative(parse_size("x*y - 1"))
+    assert Assumptions().sign(parse_size("x*y - 1")) is None
+    assert Assumptions().nonnegative(parse_size("x*y - 1"))
     both = Assumptions.read(["x >= y", "y >= x"])
     assert both.sign(parse_size("x - y")) == 0
 
