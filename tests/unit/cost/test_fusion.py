@@ -47,7 +47,8 @@ BY_HAND = {  # name: diagram, bytes read, bytes written
                          >> einsum("x y, y z -> x z"), "4*x*k + 4*k*y + 4*x*y + 4*y*z", "4*x*y + 4*x*z"),
     "a repetition is entrywise": (einsum("x -> x y") >> tanh.on("x y"), "4*x", "4*x*y"),
     "a view moves nothing": (tanh.on("a b") >> rearrange("a b -> (a b)") >> exp, "4*a*b", "4*a*b"),
-    "wires move nothing": (Diagram.swap(Ty("x"), Ty("y")) >> Diagram.discard("y") @ Diagram.id("x"), 0, 0),
+    "wires move nothing": (
+        Diagram.swap(Ty("x"), Ty("y")) >> Diagram.discard(Ty("y")) @ Diagram.id("x"), 0, 0),
     "constants are made where they are read": (traced(lambda a: a + make.constant(0.5, "x")(), "x"), "4*x",
                                                "4*x"),
     "a constant that is a result is written": (make.constant(0.5, "x"), 0, "4*x"),
