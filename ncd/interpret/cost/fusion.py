@@ -81,7 +81,8 @@ def groups(meter: Meter, diagram: Diagram) -> Groups:
         found.reads[at].append((wire, flat.arrays[wire]))
     made = _makers(flat, group)
     for wire in _edges(flat, group)[1]:
-        found.writes[made[wire]].append((wire, flat.arrays[wire]))
+        if wire in made:                # a constant that is a result is written by no group
+            found.writes[made[wire]].append((wire, flat.arrays[wire]))
     kept = [n for n in range(count) if found.names[n]]
     return Groups(*([column[n] for n in kept] for column in found))
 

@@ -24,8 +24,8 @@ def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes
         sizes: Numbers for other sizes.
         assume: Assumptions on sizes, as ``["x > 4*d"]``.
     Returns:   A SymPy expression in the sizes that are left, a float where none is left; for several sizes
-               a dictionary. Where the formula has floors or maxima in the size, the largest whole number
-               at which it is at most the budget.
+               a dictionary. Where the formula has floors or maxima in the size that no assumption settles,
+               the largest whole number at which it is at most the budget.
     Raises:
         InputError: No equation, or a size that does not stand in it.
         SizeError: No positive solution, several, or none in closed form with sizes left as symbols.
@@ -48,12 +48,19 @@ def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes
                          have=", ".join(sorted(gap.symbols)) or "no sizes")
     gap = gap.substitute({key: as_size(number) for key, number in sizes.items() if key != name})
     known = Assumptions.read(assume)
-    gap = known.simplify(gap)
+    given, gap = gap, known.simplify(gap)
+    if name not in gap.symbols:
+        raise SizeError(f"the equation does not depend on {name!r}: its maxima do not at any size allowed",
+                        have=f"{gap} = 0"[:300])
     held = any(isinstance(atom, Atom) and name in _symbols(atom)
                for monomial in gap.terms for atom, _ in monomial)
     if held or (gap.symbols == {name} and not _simple(gap, name)):
         return _searched(gap, name, held)
-    return _closed(gap, name, known)
+    found = _closed(gap, name, known)
+    if gap != given and isinstance(found, (int, float)) and found < 1:     # what fell away does so from 1 on
+        raise SizeError(f"no positive whole {name} satisfies it: already 1 is too much",
+                        have=f"{given} = 0"[:300])
+    return found
 
 
 def _difference(equation, value) -> Size:

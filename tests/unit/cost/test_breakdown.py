@@ -1,0 +1,142 @@
+"""Cuts of a cost: whatever the cut, its rows add up to the whole."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ncd
+from ncd import nn
+from ncd.build import generators as make
+from ncd.build.generators import elementwise, parameter, scan
+from ncd.build.trace import trace
+from ncd.core.category import Diagram, Ty
+from ncd.core.size import ZERO, Size, parse_size
+from ncd.errors import InputError
+from ncd.interpret.cost import measure
+from ncd.interpret.cost.breakdown import ADDED, by_operation, kind
+from ncd.interpret.cost.measure import SUMS
+from ncd.zoo import ZOO
+from tests.strategies import EXAMPLES, diagrams, examples, samplers
+from theory.recurrence import step
+
+tanh = elementwise("tanh")
+
+
+def total(rows, name: str) -> Size:
+    return sum((row.sums[name] for row in rows), ZERO)
+
+
+def assert_rows_add_up(made: Diagram) -> None:
+    cost = measure(made)
+    for depth in (1, 2, 4):
+        rows = cost.by("block", depth)
+        for name in ADDED:
+            assert total([row for row in rows if row.level == 0], name) == cost.exact[name], (depth, name)
+        assert all(row.level < depth for row in rows)
+    rows = cost.by("operation")
+    for name in SUMS:
+        assert total(rows, name) == cost.exact[name], name
+
+
+def assert_levels_add_up(made: Diagram) -> None:
+    """The rows below a row, where there are any, add up to it."""
+    rows = measure(made).by("block", 4)
+    for place, row in enumerate(rows):
+        end = next((n for n in range(place + 1, len(rows)) if rows[n].level <= row.level), len(rows))
+        below = [inner for inner in rows[place + 1:end] if inner.level == row.level + 1]
+        if below:
+            for name in SUMS:
+                assert total(below, name) == row.sums[name], (row.title, name)
+
+
+@examples(2 * EXAMPLES)
+@given(samplers(), st.sampled_from(["", "learned", "learned, tied"]))
+def test_rows_of_random_diagrams_add_up(s, of):
+    made = diagrams_of(s, of)
+    nested = made.block("inner")
+    assert_rows_add_up(made)
+    assert_rows_add_up((nested @ nested) >> (Diagram.discard(made.cod) @ Diagram.id(made.cod)))
+
+
+def diagrams_of(s, of: str) -> Diagram:
+    from theory.variables import KINDS
+    return KINDS[of](s, s.type(), None)
+
+
+@examples(EXAMPLES)
+@given(samplers())
+def test_rows_of_loops_add_up(s):
+    body = step(s)
+    assert_rows_add_up(body.repeat("N").block("outer"))
+    assert_rows_add_up(body.block("once").repeat(3).repeat("N"))
+
+
+@examples(EXAMPLES)
+@given(diagrams("learned"))
+def test_levels_of_random_diagrams_add_up(made):
+    assert_levels_add_up(made.block("a").block("b") @ made.block("a"))
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_rows_of_the_zoo_add_up(name):
+    assert_rows_add_up(ZOO[name]())
+    assert_levels_add_up(ZOO[name]())
+
+
+def test_a_loop_is_multiplied_below_it():
+    layer = trace(lambda a: tanh(a * parameter("w", "m")()), Ty("m").inside).block("layer")
+    cost = layer.repeat("N").block("model").cost()
+    rows = cost.by("block", 2)
+    assert [(row.title, row.level) for row in rows] == [("repeat[layer=N] ×N", 0), ("layer", 1)]
+    assert rows[0].sums["flops"] == rows[1].sums["flops"] == parse_size("N*m")
+    assert rows[0].sums["params"] == rows[1].sums["params"] == parse_size("N*m")
+    assert rows[1].sums["transcendentals"] == parse_size("N*m")
+
+
+def test_equal_blocks_stand_together():
+    rows = ncd.zoo.pre_norm_block().cost().by("block")
+    counts = {row.name.partition("[")[0]: row.count for row in rows}
+    assert counts["layer_norm"] == 2 and counts["add"] == 2 and counts["feed_forward"] == 1
+    assert next(row for row in rows if row.name == "add").title == "add ×2"
+
+
+def test_tied_parameters_stand_where_they_come_first():
+    tied = trace(lambda a: a * parameter("w", "m")(), Ty("m").inside).block("scale", tied=True)
+    cost = (tied >> tanh >> tied).cost()
+    assert cost.exact["params"] == Size("m")
+    assert [row.sums["params"] for row in cost.by("block") if row.name == "scale"] == [Size("m"), ZERO]
+
+
+def test_operations_are_counted_through_all_bodies():
+    rows = {row.name: row for row in by_operation(nn.softmax("x").repeat(5).cost())}
+    assert rows["map exp"].count == 5 and rows["map exp"].sums["transcendentals"] == parse_size("5*x")
+    assert rows["reduce max"].sums["flops"] == parse_size("5*x - 5")
+    # A body that stands in many places is gone through once.
+    deep = tanh.on("x")
+    for n in range(40):
+        deep = (deep >> deep).block(f"b{n}")
+    (row,) = by_operation(deep.cost())
+    assert row.count == 2 ** 40 and row.sums["transcendentals"] == parse_size(f"{2 ** 40}*x")
+
+
+def test_kinds_are_named_by_what_they_do():
+    step = trace(lambda s, u: (s + u, s), Ty("m, m").inside)
+    cases = {
+        "map relu": elementwise("relu").on("x"), "reduce sum": make.reduce("sum", "x"),
+        "einsum contraction": ncd.einsum("a b, b -> a"), "einsum product": ncd.einsum("a, b -> a b"),
+        "einsum sum": ncd.einsum("a a ->"), "einsum max_plus": ncd.einsum("a b, b -> a", "max_plus"),
+        "reindex": make.flip("x"), "scan": scan(step, "t", 1, 1), "parameter": parameter("w", "m"),
+        "spectrum": make.opaque("spectrum", "x -> x"), "map exp": elementwise("exp").on("x y")}
+    assert {kind(made.graph.ops[0]) for made in cases.values()} == set(cases)
+    assert kind(make.opaque("spectrum", "x -> x").on("b x").graph.ops[0]) == "spectrum"
+
+
+def test_what_cuts_refuse():
+    cost = ncd.zoo.residual_mlp().cost()
+    with pytest.raises(InputError, match="no cut by 'layer'") as error:
+        cost.by("layer")
+    assert error.value.details["want"] == "block, operation"
+    with pytest.raises(InputError, match="no cut by 'ops'"):
+        cost.table("ops")
