@@ -75,9 +75,12 @@ class Counter:
             return have
         if isinstance(op, Reduce):
             gone = tuple(op.array.labels.index(label) for label in op.labels)
-            unit = have[0].masked & (have[0].numbers == op.monoid.unit)
-            same = unit.all(axis=gone)
-            return [Entries(np.where(same, op.monoid.unit, np.nan), same)]
+            least = np.min(np.where(have[0].masked, have[0].numbers, -np.inf), axis=gone)
+            most = np.max(np.where(have[0].masked, have[0].numbers, np.inf), axis=gone)
+            same = have[0].masked.all(axis=gone) & (least == most)
+            if op.monoid.name not in ("max", "min"):
+                same &= least == op.monoid.unit
+            return [Entries(np.where(same, least, np.nan), same)]
         if isinstance(op, Einsum):
             sizes, out = {x: self.run.size(n) for x, n in op.sizes.items()}, self.shape(op.out)
             made = np.zeros(out, bool)

@@ -270,7 +270,9 @@ def test_a_band_by_counting(rows, columns):
             where_, sizes = frozenset(where_), {"i": Size("I"), "j": Size("J"), "r": Size(2)}
             assert region.points(where_, sizes).evaluate(known) == 2 * len(entries)
             assert region.points(where_, sizes | {"i": Size(rows)}).evaluate(known) == 2 * len(entries)
-            if entries:
+            if not entries:
+                assert region.folds(where_, sizes, {"i"}).evaluate(known) == 0
+            else:
                 for kept, lines in (({"i"}, {i for i, _ in entries}), ({"j"}, {j for _, j in entries}),
                                     ({"i", "j"}, set(entries)), (set(), {()})):
                     assert region.folds(where_, sizes, kept).evaluate(known) == 2 * len(entries) - len(lines)
