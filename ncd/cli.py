@@ -87,9 +87,9 @@ def parser() -> argparse.ArgumentParser:
                       help="leave out operations without a rule, and say which, instead of an error")
     made.add_argument("--taps", choices=["dense", "valid"], default="dense",
                       help="valid: taps of convolutions on the padding do not count")
-    made.add_argument("--masks", nargs="+", default=["dense"], metavar="skip|3=n",
-                      help="skip: entries that masks remove do not count; INPUT=COUNT says how many entries "
-                           "of a mask that is an input are true")
+    made.add_argument("--masks", default="dense", metavar="skip|3=n",
+                      help="skip: entries that masks remove do not count; INPUT=COUNT, .. says how many "
+                           "entries of masks that are inputs are true")
     form = made.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON, for programs")
     form.add_argument("--latex", action="store_true", help="print a table for a paper")
@@ -279,18 +279,16 @@ def _subject(options, model: str):
     return Subject(diagram, title, found, sizes, assumed)
 
 
-def _masks(texts: Sequence[str]) -> str | dict:
+def _masks(asked: str) -> str | dict:
     """What --masks says: a word, or how many entries of which input are true."""
     from ncd.core.size import parse_size
-    if len(texts) == 1 and "=" not in texts[0]:
-        return texts[0]
+    if "=" not in asked:
+        return asked
     counts: dict[int, object] = {}
-    for text in texts:
-        number, equals, count = text.partition("=")
-        if text == "skip":
-            continue
+    for text in asked.split(","):
+        number, equals, count = text.strip().partition("=")
         if not (equals and number.isascii() and number.isdigit() and len(number) < 10):
-            raise InputError(f"--masks {text}", want="skip, or the number of an input and a size, as in 3=n")
+            raise InputError(f"--masks {text}", want="skip, or an input's number and a size, as in 3=n")
         counts[int(number)] = parse_size(count)
     return counts
 

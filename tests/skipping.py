@@ -37,7 +37,8 @@ class Entries:
 class Counter:
     """One flat diagram at sizes, its masks given: {number of an input: truth values}."""
 
-    def __init__(self, diagram: Diagram, masks, sizes):
+    def __init__(self, diagram: Diagram, masks, sizes, truths: bool = True):
+        self.truths = truths
         self.draw = np.random.default_rng(0)
         class Opened(Interpretation):
             def rule(self, op):
@@ -75,9 +76,12 @@ class Counter:
             return have
         if isinstance(op, Reduce):
             gone = tuple(op.array.labels.index(label) for label in op.labels)
-            unit = have[0].masked & (have[0].numbers == op.monoid.unit)
-            same = unit.all(axis=gone)
-            return [Entries(np.where(same, op.monoid.unit, np.nan), same)]
+            least = np.min(np.where(have[0].masked, have[0].numbers, -np.inf), axis=gone)
+            most = np.max(np.where(have[0].masked, have[0].numbers, np.inf), axis=gone)
+            same = have[0].masked.all(axis=gone) & (least == most)
+            if op.monoid.name not in ("max", "min"):
+                same &= least == op.monoid.unit
+            return [Entries(np.where(same, least, np.nan), same)]
         if isinstance(op, Einsum):
             sizes, out = {x: self.run.size(n) for x, n in op.sizes.items()}, self.shape(op.out)
             made = np.zeros(out, bool)
@@ -178,7 +182,7 @@ class Counter:
     def _asks_map(self, op, have, want, made, mine) -> None:
         whole = made.truth or op.cod[0].dtype != "float"             # masks and positions are made whole
         mine = np.ones_like(mine) if whole else mine & ~made.masked
-        flops, calls = op.function.operations
+        flops, calls = op.function.operations if self.truths or not whole else (0, 0)
         self.ledger.flops += int(mine.sum()) * flops
         self.ledger.transcendentals += int(mine.sum()) * calls
         chosen = None
@@ -217,8 +221,11 @@ class Counter:
                 self.matrix += len(terms) * 2 if summed else 0
 
 
-def count(diagram: Diagram, masks=None, **sizes) -> tuple[int, int, int]:
-    """(FLOPs, those of contractions, transcendental calls) that masks leave, by counting."""
+def count(diagram: Diagram, masks=None, truths: bool = True, **sizes) -> tuple[int, int, int]:
+    """(FLOPs, those of contractions, transcendental calls) that masks leave, by counting.
+
+    With ``truths`` what makes truth values counts whole, else not at all.
+    """
     diagram = getattr(diagram, "diagram", diagram)
-    found = Counter(diagram, masks or {}, sizes)
+    found = Counter(diagram, masks or {}, sizes, truths)
     return found.ledger.flops, found.matrix, found.ledger.transcendentals

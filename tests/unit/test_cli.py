@@ -259,6 +259,27 @@ def test_cost_refuses(ncd_says, bad, text):
     assert code == 2 and out == "" and text in err
 
 
+def test_cost_without_what_is_not_needed(ncd_says, folder):
+    (folder / "masked.py").write_text(
+        "from ncd import nn\ngiven = nn.attention('input')\n"
+        "causal = nn.self_attention('x m', 'h', 'k', mask='causal')\n"
+        "conv = nn.convolution('x', 'c -> e', padding=1, bias=False)\n")
+
+    def flops(*asked):
+        code, out, err = ncd_says("cost", *asked, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)["cost"]["matrix_flops"]
+    assert flops("masked.py:conv", "--taps", "valid")["formula"] == "6*c*e*x - 4*c*e"
+    assert flops("masked.py:causal", "--masks", "skip")["formula"] == "8*h*k*m*x + 2*h*k*x**2 + 2*h*k*x"
+    given = flops("masked.py:given", "--masks", "3=n", "-s", "n=5", "k=2", "v=3", "x=4", "y=5")
+    assert given == {"formula": "2*k*n + 2*n*v", "value": 50}
+    for bad, text in (("skip", "masks={3: "), ("some", "no masks 'some'"), ("x=n", "as in 3=n"),
+                      ("0=n", "input 0 is no mask")):
+        code, out, err = ncd_says("cost", "masked.py:given", "--masks", bad)
+        assert (code, out) == (2, "") and text in err
+    assert ncd_says("cost", "masked.py:conv", "--taps", "all")[0] == 2
+
+
 def test_cost_at_sizes_that_break_a_constraint(ncd_says):
     code, _, err = ncd_says("cost", "m.py:strided", "--size", "x=3", "c=1")
     assert code == 2 and "sizes that are not positive whole numbers" in err

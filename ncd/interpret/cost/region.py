@@ -256,7 +256,12 @@ class _Group:
     def certain(self, kept: Set[str]) -> bool:
         """Whether the lines are exactly those that have an entry: then they are not more than the entries."""
         mine = [label for label in self.labels if label in kept]
-        return len(mine) == len(self.labels) or bool(mine and self._affine(True))
+        if len(mine) == len(self.labels):
+            return True
+        if not mine or not self._affine(True):
+            return False
+        *_, bounds = self._difference()
+        return bounds.lo is None or bounds.hi is None or nonnegative(bounds.hi - bounds.lo)
 
     def lines(self, kept: Set[str]) -> Size:
         """How many positions along the kept axes have an entry; for a set that was given, all of them."""
