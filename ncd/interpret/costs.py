@@ -41,6 +41,11 @@ class Subject(NamedTuple):
         more = f"; what wants {', '.join(missing)} has no number" if self.sizes and missing else ""
         lines = [report.head(self.title, self.diagram),
                  *table.hung("sizes    ", report.sizes(self.sizes, "none given") + more)]
+        if self.cost.taps != "dense":
+            lines.append("taps     those on the padding are not counted")
+        if self.cost.masks != "dense":
+            left = "; ".join(f"{mask}: {count} entries" for mask, count in self.cost.masked.items())
+            lines += table.hung("masks    ", left or "none")
         if self.assumed.texts:
             lines += table.hung("assumed  ", ", ".join(self.assumed.texts))
         return "\n".join(lines)

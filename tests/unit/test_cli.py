@@ -271,6 +271,9 @@ def test_cost_without_what_is_not_needed(ncd_says, folder):
         return json.loads(out)["cost"]["matrix_flops"]
     assert flops("masked.py:conv", "--taps", "valid")["formula"] == "6*c*e*x - 4*c*e"
     assert flops("masked.py:causal", "--masks", "skip")["formula"] == "8*h*k*m*x + 2*h*k*x**2 + 2*h*k*x"
+    out = ncd_says("cost", "masked.py:causal", "--masks", "skip", "--by", "block")[1]
+    assert "masks    x <= y: (1/2)*x**2 + (1/2)*x entries\n" in out and "4*h*k*x**2" not in out
+    assert "not counted" in ncd_says("cost", "masked.py:conv", "--taps", "valid")[1]
     given = flops("masked.py:given", "--masks", "3=n", "-s", "n=5", "k=2", "v=3", "x=4", "y=5")
     assert given == {"formula": "2*k*n + 2*n*v", "value": 50}
     for bad, text in (("skip", "masks={3: "), ("some", "no masks 'some'"), ("x=n", "as in 3=n"),
