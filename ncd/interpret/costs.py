@@ -161,6 +161,8 @@ def axes(it: Subject, form: str) -> str:
     if form == "latex":
         return table.latex([_words(name) for name in head],
                            [[table.escaped(cell) for cell in line] for line in cells])
+    if not cells:
+        return f"{it.head()}\n\nthe model has no size symbols"
     widths = [max(len(line[n]) for line in [head, *cells]) for n in range(len(head))]
     note = "the power with which each measure grows in the axis alone"
     note += ", (percent for a percent at these sizes)" if it.sizes else ""

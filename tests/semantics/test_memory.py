@@ -183,11 +183,14 @@ def compiled(name: str):
     return model, stats, held
 
 
-NOT_FUSED = {"convolution": "the convolution's result and the sum with the bias are two buffers"}
+# Buffers that XLA holds beside those of a compiler that fuses: why, and their bytes.
+HELD_BESIDE = {
+    "convolution": ("the convolution's result and the sum with the bias are two buffers", None),
+    "visual_attention": ("the weights stand twice: as the softmax makes them, and turned as the product with "
+                         "the values wants them", parse_size("4*y*y'*x*x'*h"))}
 
 
-# Visual attention is left out: XLA holds 1.6 times as much, and its copies are not accounted for yet.
-@pytest.mark.parametrize("name", sorted(set(PARTS) - {"visual_attention"}))
+@pytest.mark.parametrize("name", PARTS)
 def test_xla_holds_no_more_than_the_schedule_and_what_a_compiler_that_fuses_must(name):
     """The schedule as written is an upper bound; with entrywise operations fused it is XLA's within 10 %."""
     model, stats, held = compiled(name)
@@ -196,10 +199,11 @@ def test_xla_holds_no_more_than_the_schedule_and_what_a_compiler_that_fuses_must
     assert stats.argument_size_in_bytes == given_                     # inputs and parameters, to the byte
     fused = given_ + Fused(WIDE).run(model)
     assert fused <= found["peak_memory"]
-    if name in NOT_FUSED:
-        assert 0.9 < (fused + stats.output_size_in_bytes) / held < 1.1
-    else:
-        assert 0.9 < fused / held < 1.1
+    if name in HELD_BESIDE:
+        _, beside = HELD_BESIDE[name]
+        assert not 0.9 < fused / held < 1.1
+        fused += stats.output_size_in_bytes if beside is None else beside.evaluate(WIDE)
+    assert 0.9 < fused / held < 1.1
     if name != "gru":                   # a loop's counter and its copy of the state: 532 bytes
         assert held <= found["peak_memory"]
     else:

@@ -135,7 +135,7 @@ def _replaced(size: Size, made: Mapping[Atom, Size]) -> Size:
 
 def _assume(text: str, number: int, written: dict[str, Size], before: tuple[str, ...]) -> None:
     parts = RELATION.split(text) if isinstance(text, str) else []
-    if len(parts) != 3:
+    if len(parts) != 3 or not parts[0].strip() or not parts[2].strip():
         raise NotationError("an assumption is an inequality of two sizes, as in `x > 4*d`", str(text)[:100])
     left, relation, right = parse_size(parts[0].strip()), parts[1], parse_size(parts[2].strip())
     if relation in ("<", "<=", "≤"):

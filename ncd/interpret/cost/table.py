@@ -108,6 +108,8 @@ def parts(cost: Cost, by: str = "block", depth: int = 1, given: Mapping[str, int
     given = dict(given or {})
     if given and cost.exact["flops"].symbols <= set(given) and cost.exact["reads"].symbols <= set(given) \
             and cost.exact["params"].symbols <= set(given):
+        if by == "operation":           # they have no order of their own: the largest first
+            rows = sorted(rows, key=lambda row: -row.sums["flops"].evaluate(given))
         return _numbers(cost, by, rows, given)
     return _formulas(cost, by, rows)
 
