@@ -54,9 +54,9 @@ def test_the_ratio_to_the_leading_terms_tends_to_one(size, axes, at):
 @given(polynomials(), axes_of, points())
 def test_the_order_bounds_from_both_sides(size, axes, at):
     found = order(size, axes)
-    ratios = [size.evaluate(there) / found.evaluate(there) for scale in (10 ** 6, 10 ** 9) for there in
+    ratios = [size.evaluate(there) / found.evaluate(there) for scale in (10 ** 9, 10 ** 12) for there in
               [at | {name: scale * at[name] for name in axes}]]
-    assert ratios[0] > 0 and ratios[1] == pytest.approx(ratios[0], rel=1e-2)
+    assert ratios[0] > 0 and ratios[1] == pytest.approx(ratios[0], rel=1e-3)
     assert all(coefficient == 1 for coefficient in found.terms.values())
 
 
