@@ -102,6 +102,13 @@ def test_equal_blocks_stand_together():
     assert next(row for row in rows if row.name == "add").title == "add ×2"
 
 
+def test_parameters_of_equal_blocks_are_those_of_all():
+    layer = trace(lambda a: a * parameter("w", "m")(), Ty("m").inside).block("layer").block("outer")
+    rows = (layer @ layer).cost().by("block", 2)
+    assert [(row.title, row.sums["params"]) for row in rows] == [
+        ("outer ×2", parse_size("2*m")), ("layer", parse_size("2*m"))]
+
+
 def test_tied_parameters_stand_where_they_come_first():
     tied = trace(lambda a: a * parameter("w", "m")(), Ty("m").inside).block("scale", tied=True)
     cost = (tied >> tanh >> tied).cost()

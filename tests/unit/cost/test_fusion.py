@@ -43,6 +43,8 @@ BY_HAND = {  # name: diagram, bytes read, bytes written
     "an array is read once by a group": (traced(lambda a: a * a + a, "x"), "4*x", "4*x"),
     "what is wanted outside is written": (
         tanh.on("x") >> traced(lambda a: (a, exp(a)), "x"), "4*x", "8*x"),
+    "what is wanted outside begins no reduction": (
+        tanh.on("x y") >> traced(lambda a: (a, make.reduce("sum", "x")(a)), "x y"), "8*x*y", "4*x*y + 4*y"),
     "two contractions": (einsum("x k, k y -> x y") @ Diagram.id("y z") >> tanh.on("x y") @ Diagram.id("y z")
                          >> einsum("x y, y z -> x z"), "4*x*k + 4*k*y + 4*x*y + 4*y*z", "4*x*y + 4*x*z"),
     "a repetition is entrywise": (einsum("x -> x y") >> tanh.on("x y"), "4*x", "4*x*y"),
