@@ -1,4 +1,4 @@
-"""Where a cost comes from: the same sums, cut by block, by kind of operation, or by axis.
+"""Where a cost comes from: the same sums, cut by block or by kind of operation.
 
 A cut by block opens blocks level by level; what is inside a loop is multiplied by its length. A cut by kind
 goes through every body once, however often it stands. Both add up to the total, row by row.
