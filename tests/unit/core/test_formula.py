@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncd.core import formula
+from ncd.core.javascript import javascript
 from ncd.core.size import Size, parse_size
 from ncd.errors import SizeError
 from ncd.zoo import ZOO
@@ -127,7 +128,7 @@ def test_a_name_is_no_part_of_a_program():
     odd = Size.symbol("x'] + y['") * 2
     text = formula.python({"it": odd})
     assert "v0" in text and formula.compiled({"it": odd})({"x'] + y['": 7}) == {"it": 14}
-    assert "</script>" not in formula.javascript(Size.symbol("</script>"))
+    assert "</script>" not in javascript(Size.symbol("</script>"))
 
 
 def test_what_a_program_refuses():
@@ -158,7 +159,7 @@ def test_javascript_computes_the_same():
     names = sorted(set().union(*(size.symbols for size in chosen)))
     places = [{name: (n * 7 + at * 11) % 13 + 3 for n, name in enumerate(names)} for at in range(4)]
     wanted = [[float(size.evaluate(at)) for at in places] for size in chosen]
-    functions = ",\n".join(f"s => {{ {formula.javascript(size)} }}" for size in chosen)
+    functions = ",\n".join(f"s => {javascript(size)}" for size in chosen)
     text = (f"const f = [{functions}], at = {json.dumps(places)};"
             "console.log(JSON.stringify(f.map(g => at.map(g))));")
     done = subprocess.run(["node", "-e", text], capture_output=True, text=True, check=True)
