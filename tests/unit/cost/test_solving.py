@@ -135,4 +135,4 @@ def test_what_has_no_solution():
     with pytest.raises(SizeError, match="does not depend on 'x': its maxima do not"):
         solve(parse_size("max(x, y)"), 4, for_="x", assume=["y > x"])
     with pytest.raises(SizeError, match="already 1 is too much"):
-        solve(parse_size("max(2, 2*x)"), 1, for_="x")       # 2·x = 1 at ½, where the maximum is 2
+        solve(parse_size("max(3, 2*x)"), 1, for_="x")       # 2·x = 1 at ½, where the maximum is 3
