@@ -61,9 +61,9 @@ def _letters(number: int) -> str:
 def hung(left: str, text: str, width: int = WIDTH) -> list[str]:
     """A text to the right of another, in as many lines as it needs; short groups as (x + 3) stay whole.
 
-    >>> print("\\n".join(hung("flops  ", "12*x + 100*((x + 3)//4)", 31)))
-    flops  12*x +
-           100*((x + 3)//4)
+    >>> print("\\n".join(hung("flops  ", "1200*x + 1000*((x + 3)//4)", 31)))
+    flops  1200*x +
+           1000*((x + 3)//4)
     """
     whole = GROUP.sub(lambda group: group[0].replace(" ", TIE), text)
     pieces = textwrap.wrap(whole, max(24, width - len(left)), break_on_hyphens=False) or [""]
