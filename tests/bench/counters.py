@@ -34,17 +34,72 @@ def models() -> dict[str, tuple[Callable, tuple]]:
         def forward(self, x):
             return self.inner(x, x, x, need_weights=False)[0]
 
+    class MultiHead(nn.Module):
+        def __init__(self, width=512):
+            super().__init__()
+            self.q, self.k, self.v, self.o = (nn.Linear(width, width, bias=False) for _ in range(4))
+            self.attend = Attention(False)
+
+        def forward(self, x):
+            q, k, v = (f(x).unflatten(-1, (-1, 64)).transpose(1, 2) for f in (self.q, self.k, self.v))
+            return self.o(self.attend(q, k, v).transpose(1, 2).flatten(2))
+
+    class Encoder(nn.Module):
+        def __init__(self, width=512, hidden=2048):
+            super().__init__()
+            self.attend = MultiHead(width)
+            self.feed = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, width))
+            self.one, self.two = nn.LayerNorm(width), nn.LayerNorm(width)
+
+        def forward(self, x):
+            x = self.one(x + self.attend(x))
+            return self.two(x + self.feed(x))
+
+    class Basic(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.main = nn.Sequential(
+                nn.Conv2d(64, 128, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
+                nn.Conv2d(128, 128, 3, padding=1, bias=False), nn.BatchNorm2d(128))
+            self.beside = nn.Sequential(nn.Conv2d(64, 128, 1, stride=2, bias=False), nn.BatchNorm2d(128))
+
+        def forward(self, x):
+            return torch.relu(self.main(x) + self.beside(x))
+
+    class Vision(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patches, self.head = nn.Conv2d(3, 384, 16, 16), nn.Linear(384, 1000)
+            self.token = nn.Parameter(torch.zeros(1, 1, 384))
+            self.layers = nn.Sequential(*(Encoder(384, 1536) for _ in range(12)))
+
+        def forward(self, image):
+            words = self.patches(image).flatten(2).transpose(1, 2)
+            return self.head(self.layers(torch.cat([self.token, words], 1))[:, 0])
+
+    @torch.library.custom_op("ncd_bench::product", mutates_args=(), schema="(Tensor a, Tensor b) -> Tensor")
+    def product(a, b):
+        return a @ b
+
+    class Custom(nn.Module):
+        def forward(self, a, b):
+            return product(a, b)
+
     one = tuple(torch.randn(2, 8, 128, 64) for _ in range(3))
     words = (torch.randn(2, 128, 512),)
     return {
         "MLP 32×784→512→10": (
             nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 10)), (torch.randn(32, 784),)),
         "attention by matmul": (Attention(False), one), "attention, fused": (Attention(True), one),
-        "multi-head, library": (Library(), words),
+        "multi-head by hand": (MultiHead(), words), "multi-head, library": (Library(), words),
+        "encoder block": (Encoder(), words),
+        "ResNet basic block, stride 2": (Basic(), (torch.randn(8, 64, 56, 56),)),
         "encoder block, library": (nn.TransformerEncoderLayer(512, 8, 2048, batch_first=True), words),
         "conv stride 2, dilation 2, 4 groups": (
             nn.Conv2d(32, 64, 3, stride=2, dilation=2, padding=1, groups=4),
             (torch.randn(8, 32, 56, 56),)),
+        "ViT-S": (Vision(), (torch.randn(1, 3, 224, 224),)),
+        "custom operation": (Custom(), (torch.randn(64, 512), torch.randn(512, 256))),
         "LSTM": (nn.LSTM(128, 256, batch_first=True), (torch.randn(8, 32, 128),))}
 
 
