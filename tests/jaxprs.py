@@ -191,7 +191,8 @@ def _of_map(op: Map, size) -> tuple[str, int, int]:
         return "remainder", total(found, "flops", "index") - flops, total(found, "calls") - calls
     ledger = Ledger()
     given = dict(zip(op.arguments, shapes))
-    items = [counting_ones(given.get(i, ()), ledger) for i in range(op.function.arity)]
+    # One more axis of size 1: NumPy's arrays without axes turn into their entries on the way.
+    items = [counting_ones((1, *given.get(i, ())), ledger) for i in range(op.function.arity)]
     with np.errstate(all="ignore"):
         evaluate(op.function, *items)
     return "narrow argument", ledger.flops - flops, ledger.transcendentals - calls
