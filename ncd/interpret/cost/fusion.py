@@ -77,10 +77,11 @@ def groups(meter: Meter, diagram: Diagram) -> Groups:
     for (op, _, _), at in zip(flat.steps, group):
         if at >= 0:
             found.names[at].append(op.name)
-    for at, wire in _edges(flat, group)[0]:
+    reads, writes = _edges(flat, group)
+    for at, wire in reads:
         found.reads[at].append((wire, flat.arrays[wire]))
     made = _makers(flat, group)
-    for wire in _edges(flat, group)[1]:
+    for wire in writes:
         if wire in made:                # a constant that is a result is written by no group
             found.writes[made[wire]].append((wire, flat.arrays[wire]))
     kept = [n for n in range(count) if found.names[n]]
