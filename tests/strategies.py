@@ -20,11 +20,14 @@ from theory.variables import KINDS
 EXAMPLES = int(os.environ.get("NCD_EXAMPLES", "15"))
 """How many examples a cheap test draws; ``NCD_EXAMPLES=10000`` is a long run."""
 
+SEARCHING = "NCD_EXAMPLES" in os.environ
+"""A long run draws new examples each time; without it the outcome is a function of the commit."""
+
 
 def examples(count: int = EXAMPLES) -> settings:
     """The settings of a test of so many examples: no deadline, nothing kept between runs."""
     return settings(max_examples=max(1, count), deadline=None, database=None,
-                    suppress_health_check=list(HealthCheck))
+                    derandomize=not SEARCHING, suppress_health_check=list(HealthCheck))
 
 
 def seeds() -> st.SearchStrategy[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import ncd
@@ -70,7 +70,7 @@ def test_derivatives_have_fewer(name, part, monkeypatch):
     assert before > 100 and after < part * before
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4)), max_size=12))
 def test_inversions_are_counted(taken):
     wanted = sum(m * n for i, (a, m) in enumerate(taken) for b, n in taken[i + 1:] if a > b)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ncd.build import generators as g
@@ -14,6 +14,7 @@ from ncd.interpret.draw import draw, svg
 from ncd.interpret.draw.mathtext import axis_runs, plain, size_runs
 from ncd.interpret.draw.scene import Scene
 from ncd.interpret.draw.svg import number, write
+from tests.strategies import examples
 from tests.unit.draw.pictures import PICTURES, Drawing, attention, relu, residual
 
 HOSTILE = ["<script>alert(1)</script>", "a&b", 'say "hi" & \'bye\'', "]]>", "a\x00b\x0bc", "\ud800", "\ufffe",
@@ -37,7 +38,7 @@ def test_the_title_of_the_page_is_escaped():
     assert root.find("{http://www.w3.org/2000/svg}title").text == title == root.get("aria-label")
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.text(max_size=30))
 def test_any_title_makes_a_valid_file(text):
     drawing = Drawing(svg(g.opaque(text, "x -> x") >> g.opaque(text, "x -> x").block(text), 1))

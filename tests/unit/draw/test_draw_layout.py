@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ncd.build import generators as g
@@ -12,6 +12,7 @@ from ncd.build.notation import einsum
 from ncd.build.trace import diagram
 from ncd.interpret.draw.schedule import columns, levels, neighbours
 from ncd.interpret.draw.settle import Chunk, distance, settle
+from tests.strategies import examples
 from tests.unit.draw.pictures import PICTURES
 
 
@@ -41,7 +42,7 @@ chunk = st.builds(lambda offset, up, down, pulls: Chunk((0.0, offset) if offset 
                   st.lists(st.tuples(st.integers(-100, 300), st.integers(1, 8)), min_size=1, max_size=3))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(chunk, min_size=1, max_size=7))
 def test_heights_have_the_least_displacement_and_keep_their_distances(chunks):
     ys = settle(chunks)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ncd.build import generators as g
@@ -18,6 +18,7 @@ from ncd.build.trace import trace
 from ncd.core.signature import parse_type
 from ncd.interpret.draw import scene_of, svg
 from ncd.interpret.draw.scene import MARK, Arc, Shape, Text, Wire
+from tests.strategies import examples
 from tests.unit.draw.pictures import PICTURES, Drawing, linear, relu, softmax
 
 ROOT = Path(__file__).parents[3]
@@ -114,7 +115,7 @@ STEPS = {
     "scale": lambda x: x * 2, "split": lambda x: einsum("b m, b m -> b m")(softmax("b")(x), x)}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=8), st.booleans())
 def test_random_chains_are_sound(names, keep):
     def run(x):
@@ -125,7 +126,7 @@ def test_random_chains_are_sound(names, keep):
     check(trace(run, parse_type("b m")))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.lists(st.sampled_from("abcd"), max_size=4, unique=True), min_size=1, max_size=4),
        st.data())
 def test_random_einsums_are_sound(inputs, data):
@@ -135,7 +136,7 @@ def test_random_einsums_are_sound(inputs, data):
     check(einsum(", ".join(" ".join(names) or "()" for names in inputs) + " -> " + (" ".join(out) or "()")))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.data())
 def test_random_graphs_are_sound(data):
     def run(*wires):
