@@ -164,11 +164,12 @@ def _load(options) -> tuple[Diagram, str, dict[str, int]]:
 @functools.cache
 def _named(model: str) -> tuple[Diagram, str]:
     """The diagram of a name, and its title."""
-    from ncd.read.resolve import load
+    from ncd.read.resolve import load, zoo
     with _progress(f"loading {model}"):
         diagram = load(model)
     named = getattr(diagram, "title", None)
-    return diagram, named if isinstance(named, str) else Path(model.rpartition(":")[2]).stem
+    return diagram, named if isinstance(named, str) and model not in zoo() else \
+        Path(model.rpartition(":")[2]).stem
 
 
 def _sizes(texts: Sequence[str], symbols: frozenset[str]) -> dict[str, int]:

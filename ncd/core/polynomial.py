@@ -56,7 +56,7 @@ _ATOM_TEXT = {
     "floor": lambda p, q: f"{_bracket(p)}//{_bracket(q)}",
     "max": lambda *args: f"max({', '.join(args)})",
     "min": lambda *args: f"min({', '.join(args)})",
-    "group": lambda p: f"({p})"}
+    "group": _bracket}
 
 
 def number(value) -> Number:
@@ -320,7 +320,7 @@ class Size:
             size = abs(coefficient)
             # A floor after a leading minus is bracketed: -x//2 reads as floor(-x/2).
             alone = len(monomial) == 1 and size == 1 and (coefficient > 0 or bool(pieces))
-            factors = [_factor_text(a, e, alone) for a, e in monomial]
+            factors = [factor_text(a, e, alone) for a, e in monomial]
             if size != 1 or not factors:
                 factors.insert(0, str(size) if isinstance(size, int) else f"({size})")
             pieces.append(("- " if coefficient < 0 else "+ ") + "*".join(factors))
@@ -345,7 +345,8 @@ def _shown(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} = {str(sizes[name])[:30]}" for name in sorted(sizes))
 
 
-def _factor_text(atom, exponent, alone: bool) -> str:
+def factor_text(atom, exponent, alone: bool) -> str:
+    """A factor of a product; a floor stands in brackets unless it is alone."""
     text = str(atom)
     if isinstance(atom, Atom) and atom.kind == "floor" and not (alone and exponent == 1):
         text = f"({text})"

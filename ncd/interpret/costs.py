@@ -38,14 +38,16 @@ class Subject(NamedTuple):
 
     def head(self) -> str:
         missing = sorted(self.diagram.symbols - set(self.sizes))
-        more = f"; what wants {', '.join(missing)} has no number" if self.sizes and missing else ""
+        more = f"; {', '.join(missing)} not given: what wants them has no number" if self.sizes and missing \
+            else ""
+        none = f"none given of {', '.join(missing)}" if missing else "all are numbers"
         lines = [report.head(self.title, self.diagram),
-                 *table.hung("sizes    ", report.sizes(self.sizes, "none given") + more)]
+                 *table.hung("sizes    ", report.sizes(self.sizes, none) + more)]
         if self.cost.taps != "dense":
             lines.append("taps     those on the padding are not counted")
         if self.cost.masks != "dense":
             left = "; ".join(f"{mask}: {count} entries" for mask, count in self.cost.masked.items())
-            lines += table.hung("masks    ", left or "none")
+            lines += table.hung("masks    ", left or "there are none: all entries count")
         if self.assumed.texts:
             lines += table.hung("assumed  ", ", ".join(self.assumed.texts))
         return "\n".join(lines)
@@ -55,17 +57,20 @@ def whole(it: Subject, form: str) -> str:
     """Every measure, and the blocks."""
     rows = [(name, unit, it.size(name)) for name, unit in MEASURES.items()]
     if form == "text":
-        numbers = it.sizes if it.cost.symbols <= set(it.sizes) or it.sizes else None
-        simplified = {name: size for name, _, size in rows}
-        text = [it.head(), "", table.measures(it.cost, numbers, simplified), "",
+        text = [it.head(), "", table.measures(it.cost, it.sizes, {name: size for name, _, size in rows}), "",
                 table.parts(it.cost, "block", 1, it.sizes)]
-        return "\n".join(text + ["", str(it.cost.coverage())] * bool(it.cost._meter.unknown))
+        return _ended("\n".join(text + ["", str(it.cost.coverage())] * bool(it.cost._meter.unknown)))
     if form == "json":
         data = {name: {"formula": str(size), "value": it.number(size)} for name, _, size in rows}
         data |= {name: {"formula": f"{table.joined(above)}/{table.joined(below)}",
                         "value": _ratio(it, above, below)} for name, (_, above, below) in RATIOS.items()}
         return json.dumps({"title": it.title, "sizes": dict(it.sizes), "cost": data} | _unknown(it.cost))
     return _formulas(it, form, rows)
+
+
+def _ended(text: str) -> str:
+    """A text, and where the formulas are whole if they are not."""
+    return f"{text}\n\n--csv has the formulas whole" if "… " in text else text
 
 
 def _ratio(it: Subject, above: Sequence[str], below: Sequence[str]) -> float | None:
@@ -105,7 +110,7 @@ def by(it: Subject, cut: str, depth: int, form: str) -> str:
         return axes(it, form)
     rows = it.cost.by(cut, depth)
     if form == "text":
-        return f"{it.head()}\n\n{table.parts(it.cost, cut, depth, it.sizes)}"
+        return _ended(f"{it.head()}\n\n{table.parts(it.cost, cut, depth, it.sizes)}")
     total = breakdown.Row("total", Size(1), 0, {name: it.cost.exact[name] for name in breakdown.ADDED})
     names = [name for name in SHOWN if name != "params" or cut == "block"]
     made = [(row, {name: row.sums.get(name, ZERO) for name in names},
@@ -174,6 +179,7 @@ def axes(it: Subject, form: str) -> str:
 # -- training, and two models --------------------------------------------------------------
 def training(it: Subject, policy: str, optimiser: str | None, form: str) -> str:
     """A training step: forward, backward, optimiser."""
+    from ncd.interpret.cost.training import PARTS
     step = it.cost.training(policy=policy, optimiser=optimiser)
     rows = [(name, unit, it.assumed.simplify(size)) for name, unit, size in step.rows()]
     if form == "json":
@@ -182,15 +188,21 @@ def training(it: Subject, policy: str, optimiser: str | None, form: str) -> str:
                            "optimiser": optimiser, "training": data})
     if form != "text":
         return _formulas(it, form, rows)
-    kept = [*table.hung("kept     ", f"{'; '.join(map(str, step.lens.residuals)) or 'nothing'}")]
-    values = [it.number(size) for *_, size in rows]
-    widest = max(len(table.exact(value)) for value in values) if it.sizes else 0
-    lines = []
-    for (name, unit, size), value in zip(rows, values):
-        cell = f"{table.exact(value):>{widest}}  " if it.sizes else ""
-        lines += table.cut(f"{name:<25}  {unit:<5}  {cell}", str(size))
-    head = f"{it.head()}\npolicy   {policy}\nstep     {optimiser or 'no optimiser'}"
-    return "\n".join([head, *kept, "", *lines])
+    head = [it.head(), f"policy   {policy}", f"step     {optimiser or 'no optimiser'}",
+            *_kept(list(map(str, step.lens.residuals)))]
+    body = table.step(rows, PARTS, it.sizes, bool(it.sizes) or not it.cost.symbols)
+    return _ended("\n".join([*head, "", body]))
+
+
+def _kept(names: Sequence[str]) -> list[str]:
+    """What is kept for the backward part, in at most six lines."""
+    for count in range(len(names), -1, -1):
+        shown = [*names[:count], *([f"{len(names) - count} more"] if count < len(names) else [])]
+        tied = "; ".join(name.replace(" ", table.TIE if len(name) < 71 else " ") for name in shown)
+        lines = table.hung("kept     ", tied or "nothing")
+        if len(lines) <= table.MOST:
+            break
+    return lines
 
 
 def versus(one: Subject, other: Subject, form: str) -> str:
@@ -219,21 +231,43 @@ def versus(one: Subject, other: Subject, form: str) -> str:
         return table.latex([table.escaped(cell) for cell in head], [
             [_words(name), unit, f"${table.formula(left)}$", f"${table.formula(right)}$", ratio]
             for name, unit, left, right, ratio in cells])
-    lines = [one.head(), "", *table.hung("versus   ", f"{other.title} : {other.diagram}"), ""]
+    lines = [one.head(), *table.hung("versus   ", f"{other.title} : {other.diagram}"), ""]
     if one.cost.symbols | other.cost.symbols <= set(one.sizes):
-        lines.append(f"{'measure':<17}{'unit':<10}{one.title[:18]:>18}{other.title[:18]:>20}{'ratio':>11}")
-        for name, unit, left, right, ratio in cells:
+        names = [title if len(title) <= 18 else f"{title[:17]}…" for title in (one.title, other.title)]
+        lines.append(f"{'measure':<17}{'unit':<10}{names[0]:>18}{names[1]:>20}{'ratio':>11}")
+        for name, unit, left, right, share in rows:
             lines.append(f"{name:<17}{unit:<10}{table.short(table.number(left, one.sizes)):>18}"
-                         f"{table.short(table.number(right, one.sizes)):>20}{ratio:>11}")
+                         f"{table.short(table.number(right, one.sizes)):>20}"
+                         f"{'' if share is None else table.exact(share):>11}")
     else:
-        for name, _, left, right, ratio in cells:
-            lines += table.cut(f"{name:<17}", str(left))
-            lines += table.cut(f"{'':<17}versus ", str(right)) if left != right else [f"{'':<17}the same"]
-            lines += [f"{'':<17}ratio {ratio}"] if ratio and left != right else []
-    lines += ["", f"{one.title} takes more FLOP than {other.title}"]
-    lines += [f"  along {axis}: {'everywhere' if found.always else 'nowhere' if found.never else found}"
-              for axis, found in conditions.items()] or ["  where, is not seen: give sizes or --assume"]
-    return "\n".join(lines)
+        made: list[tuple[tuple[str, str], Any, Size | str]] = []
+        for name, unit, left, right, share in rows:
+            made.append(((name, unit), one.number(left), left))
+            made.append((("", "versus"), other.number(right), right if left != right else "the same"))
+            if share is not None and left != right:
+                made.append((("", "ratio"), share, "" if one.sizes else table.exact(share)))
+        lines.append(table.columns(made, (15, 9), one.sizes, bool(one.sizes)))
+    return _ended("\n".join([*lines, "", *_where(one, other, conditions)]))
+
+
+def _where(one: Subject, other: Subject, conditions: Mapping[str, Any]) -> list[str]:
+    """Where the first model takes more, axis by axis; axes without a condition stand together."""
+    lines = [f"{one.title} takes more FLOP than {other.title}"]
+    axes = sorted(one.cost.symbols | other.cost.symbols)
+    width = max(map(len, axes), default=0)
+    for axis, found in conditions.items():
+        if not found.always and not found.never:
+            left = f"  along {axis:<{width}}  "
+            made = table.cut(left, str(found))
+            lines += made if len(made) <= table.MOST else table.hung(
+                left, f"a condition of {len(made)} lines: give sizes; --json has it whole")
+    for word, named in (("everywhere", [axis for axis, found in conditions.items() if found.always]),
+                        ("nowhere", [axis for axis, found in conditions.items() if found.never]),
+                        ("not seen", [axis for axis in axes if axis not in conditions])):
+        if named:
+            mend = ": give sizes or --assume" if word == "not seen" else ""
+            lines += table.hung(f"  {word} ", f"along {', '.join(named)}{mend}")
+    return lines
 
 
 def _more(one: Subject, other: Subject, axis: str):

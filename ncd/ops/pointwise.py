@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 from ncd.core.array import Array
@@ -25,6 +26,13 @@ def as_constant(value):
     if value is None or (isinstance(value, float) and math.isinf(value)):
         return value
     return as_size(value)
+
+
+def _decimal(value) -> str:
+    """A constant argument as a text: 1e-05 and not (1/100000), where both are the same number."""
+    number = getattr(value, "constant", None)
+    text = f"{float(number):g}" if isinstance(number, Fraction) else str(value)
+    return text if not isinstance(number, Fraction) or Fraction(text) == number else str(value)
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ class Map(Operation):
     def name(self) -> str:
         if all(c is None for c in self.constants):
             return self.function.name
-        shown = [str(c) if c is not None else "·" for c in self.constants]
+        shown = ["·" if c is None else _decimal(c) for c in self.constants]
         return f"{self.function.name}[{', '.join(shown)}]"
 
     def extend(self, arrays):

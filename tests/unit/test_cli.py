@@ -153,7 +153,7 @@ def test_a_suffix_that_says_no_format(ncd_says):
 # -- cost ------------------------------------------------------------------------------
 def test_cost_as_formulas(ncd_says):
     code, out, _ = ncd_says("cost", "m.py:relu")
-    assert code == 0 and out.startswith("relu : x -> x\nsizes    none given\n\n")
+    assert code == 0 and out.startswith("relu : x -> x\nsizes    none given of x\n\n")
     assert re.search(r"^flops +FLOP +x$", out, re.M) and re.search(r"^reads +bytes +4\*x$", out, re.M)
     first = [line.split()[0] for line in out.split("\n\n")[1].splitlines()]
     assert first == [*MEASURES, *RATIOS]
@@ -169,21 +169,69 @@ def test_cost_as_numbers_in_80_columns(ncd_says):
     assert exact.evaluate({"h": 8, "x": 128, "y": 128, "k": 64, "v": 64}) == 34_207_744
 
 
+def all_sizes(*names: str) -> list[str]:
+    """--size with a number for each size of some models, if they have any."""
+    symbols = sorted(frozenset().union(*(ncd.zoo.ZOO[name]().symbols for name in names)))
+    return ["--size", *(f"{symbol}={SIZES.get(symbol, 4)}" for symbol in symbols)] if symbols else []
+
+
 @pytest.mark.parametrize("name", sorted(ncd.zoo.ZOO))
 @pytest.mark.parametrize("more", [
-    (), ("--by", "block", "--depth", "2"), ("--by", "operation"), ("--by", "axis"), ("--backward",)],
+    (), ("--by", "block", "--depth", "2"), ("--by", "block", "--depth", "9"), ("--by", "operation"),
+    ("--by", "axis"), ("--backward",), ("--vs", "gru"), ("--convention", "unit"), ("--masks", "skip")],
     ids=lambda more: "_".join(more) or "whole")
 def test_every_model_reads_well_in_80_columns(ncd_says, name, more):
-    sizes = [f"{symbol}={SIZES.get(symbol, 4)}" for symbol in sorted(ncd.zoo.ZOO[name]().symbols)]
-    for given in ([], ["-s", *sizes] if sizes else []):
+    some = all_sizes(name, *(["gru"] if "--vs" in more else []))
+    for given in [[], some[:2], some] if len(some) > 2 else [[]]:
         code, out, err = ncd_says("cost", name, *more, *given)
-        assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
+        lines = out.splitlines()
+        assert (code, err) == (0, "") and max(map(len, lines)) <= 80
+        assert lines[0].startswith(f"{name} : ")            # what was typed, also where it has another title
+        assert not [line for line in lines if line != line.rstrip()]
+        assert not [line for line in lines if line.endswith((" +", " -", "*", "(")) and " : " not in line]
+        assert not re.search(r"(?<![\d.])0\.0%|\de\+\d|… 1 more", out)
+        # Brackets close in each formula: none is cut off in the middle.
+        assert out.count("(") == out.count(")")
+
+
+@pytest.mark.parametrize("name", sorted(ncd.zoo.ZOO))
+def test_every_measure_of_every_model_is_shown_with_its_unit(ncd_says, name):
+    cost = ncd.zoo.ZOO[name]().cost()
+    units = MEASURES | {ratio: unit for ratio, (unit, _, _) in RATIOS.items()}
+    for given in ([], all_sizes(name)):
+        rows = [line.split(maxsplit=2) for line in ncd_says("cost", name, *given)[1].splitlines()]
+        shown = {row[0]: row[1:] for row in rows if row and row[0] in units and row[1] == units[row[0]]}
+        assert list(shown) == list(units)
+        for measure in MEASURES:
+            size = cost.exact[measure]
+            if given or not size.symbols:
+                wanted = size.evaluate({symbol: SIZES.get(symbol, 4) for symbol in size.symbols})
+                assert shown[measure][1].split()[0] == f"{wanted:,}"
+            else:
+                assert re.match(r"[\w(]", shown[measure][1])
+
+
+@pytest.mark.parametrize("name", sorted(ncd.zoo.ZOO))
+@pytest.mark.parametrize("cut, units", [("block", ["FLOP", "params", "bytes"]),
+                                        ("operation", ["FLOP", "calls", "bytes"])])
+def test_shares_of_every_model_add_up(ncd_says, name, cut, units):
+    out = ncd_says("cost", name, "--by", cut, *all_sizes(name))[1]
+    head, *rows = out.splitlines()[out.splitlines().index("") + 1:]
+    assert head.split() == [cut, *units] and rows[-1].startswith("total ")
+    rows = [line for line in rows if re.search(r"\d[kMGT]?( +<?[\d.]+%)?$", line)]     # not a long title
+    for n in range(3):
+        columns = [line[32 + 16 * n:48 + 16 * n].split() for line in rows]
+        shares = [float(cells[1].strip("<%")) for cells in columns[:-1] if len(cells) == 2]
+        # Each is rounded to a tenth, and one below that is taken as a tenth.
+        assert columns[-1] == ["0"] or columns[-1][1] == "100.0%"
+        assert not shares or abs(sum(shares) - 100) <= 0.1 * len(shares)
+        assert all(len(cells) == 2 or cells == ["0"] for cells in columns)
 
 
 def test_cost_with_some_sizes_says_which_are_wanted(ncd_says):
     out = ncd_says("cost", "m.py:heads", "--size", "h=8")[1]
-    assert "what wants k, v, x, y has no number" in out
-    assert re.search(r"^depth +steps +8 +8$", out, re.M)
+    assert "h = 8; k, v, x, y not given: what wants them has no number" in out
+    assert re.search(r"^depth +steps +8$", out, re.M) and re.search(r"^flops +FLOP +-  \S", out, re.M)
 
 
 def test_cost_by_operation(ncd_says):
@@ -197,7 +245,7 @@ def test_cost_by_operation(ncd_says):
 
 def test_cost_by_block_and_by_axis(ncd_says):
     out = ncd_says("cost", "m.py:block", "--by", "block", "--depth", "3")[1]
-    assert re.search(r"^  \S", out, re.M) and re.search(r"^total +100.0%", out, re.M)
+    assert re.search(r"^  \S", out, re.M) and re.search(r"^total +2\*h\*k\*x\*y", out, re.M)
     out = ncd_says("cost", "m.py:attention", "--by", "axis", "-s", "x=2", "y=3", "k=4", "v=5")[1]
     rows = out.splitlines()
     assert rows[3].split() == ["axis", "size", "flops", "params", "reads", "writes", "peak_memory"]
@@ -229,7 +277,11 @@ def test_cost_as_csv_and_latex(ncd_says):
 
 def test_cost_backward(ncd_says):
     out = ncd_says("cost", "m.py:strided", "--backward", "--policy", "nothing", "--optimiser", "sgd")[1]
-    assert "policy   nothing\nstep     sgd\n" in out and re.search(r"^backward_flops +FLOP ", out, re.M)
+    assert "policy   nothing\nstep     sgd\n" in out
+    rows = [line.split()[:3] for line in out.splitlines()]
+    at = rows.index(["flops", "FLOP", "forward"])
+    assert [row[0] for row in rows[at + 1:] if row and row[0] in ("backward", "optimiser", "total")][:3] == [
+        "backward", "optimiser", "total"]
     step = ncd.load("m.py:strided").cost().training(policy="nothing", optimiser="sgd")
     asked = ("--backward", "--policy", "nothing", "--optimiser", "sgd", "--json")
     data = json.loads(ncd_says("cost", "m.py:strided", *asked)[1])
@@ -240,7 +292,7 @@ def test_cost_under_assumptions_and_against_another(ncd_says):
     out = ncd_says("cost", "residual_mlp", "--assume", "d > 2*m")[1]
     assert "assumed  d > 2*m" in out and re.search(r"^activations +bytes +8\*d\*x$", out, re.M)
     out = ncd_says("cost", "residual_mlp", "--vs", "scaled_attention")[1]
-    assert "along y: y < 2*x*(2*d*m + d + m)/(4*k*x + 5*x - 2)" in out
+    assert "along y  y < 2*x*(2*d*m + d + m)/(4*k*x + 5*x - 2)" in out
     data = json.loads(ncd_says("cost", "pre_norm_block", "--vs", "post_norm_block", "--json")[1])
     assert data["cost"]["flops"]["ratio"] == 1 and set(data["more flops where"].values()) == {"never"}
 

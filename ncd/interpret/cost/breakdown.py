@@ -37,13 +37,25 @@ class Row:
 
     @property
     def title(self) -> str:
-        return self.name if self.count == 1 else f"{self.name} ×{self.count}"
+        return counted(self.name, self.count)
+
+
+def counted(name: str, count: Size) -> str:
+    """A name and how often it stands there.
+
+    >>> counted("add", Size(1)), counted("add", Size(1200)), counted("add", Size("19*N + 2"))
+    ('add', 'add ×1,200', 'add ×(19*N + 2)')
+    """
+    if count.constant is not None:
+        return name if count == 1 else f"{name} ×{count.constant:,}"
+    return f"{name} ×({count})" if len(count.terms) > 1 else f"{name} ×{count}"
 
 
 def by_block(cost: Cost, depth: int = 1) -> list[Row]:
     """A row for each operation of the diagram, equal ones together; those inside below it, to a depth.
 
-    A diagram that is one block is opened first. Parameters that are tied stand where they come first.
+    A diagram that is one block is opened first, and a loop of one block is named by it. Parameters that are
+    tied stand where they come first.
 
     >>> import ncd
     >>> for row in by_block(ncd.zoo.residual_mlp().cost()):
@@ -54,27 +66,44 @@ def by_block(cost: Cost, depth: int = 1) -> list[Row]:
     add: m*x: 0
     """
     diagram, prefix, nodes = cost.diagram, (), ()
-    while len(diagram.graph) == 1 and not isinstance(diagram.graph.ops[0], Scan) \
-            and cost._meter.operation(diagram.graph.ops[0]) is None:
-        place = diagram.graph.places.get(0)
-        prefix = (*prefix, *place.split("/")) if place is not None else prefix
-        diagram, nodes = cost._meter.body(diagram.graph.ops[0]), (*nodes, 0)
+    while (block := _one_block(cost, diagram, prefix, nodes)) is not None:
+        _, diagram, prefix, nodes = block
     learned = _learned(cost)
     rows: list[Row] = []
     stack = [(part, 0, ONE, ONE) for part in reversed(_parts(cost, diagram, prefix, learned, nodes))]
     while stack:
         part, level, times, copies = stack.pop()
+        name, body, prefix, nodes = part.op.name, part.body, part.prefix, part.nodes
+        block = None if body is None or not isinstance(part.op, Scan) else \
+            _one_block(cost, body, prefix, nodes)
+        if block is not None:           # a loop of one block is that block, many times
+            name, body, prefix, nodes = block
         # What a loop learns is stacked: it is not multiplied by the length again.
-        rows.append(Row(part.op.name, part.length * part.many, level, {
+        rows.append(Row(name, part.length * part.many, level, {
             name: size * (copies if name == "params" else times) for name, size in part.sums.items()}))
-        if level + 1 < depth and part.body is not None:
-            inner = _parts(cost, part.body, part.prefix, learned, part.nodes)
+        if level + 1 < depth and body is not None:
+            inner = _parts(cost, body, prefix, learned, nodes)
             stack += [(each, level + 1, times * part.length * part.many, copies * part.many)
                       for each in reversed(inner)]
     left = cost.exact["params"] - sum((row.sums["params"] for row in rows if row.level == 0), ZERO)
     if left.terms:                      # what blocks share by a name that is known everywhere
         rows.append(Row("shared parameters", ONE, 0, dict.fromkeys(SUMS, ZERO) | {"params": left}))
     return rows
+
+
+def _one_block(cost: Cost, diagram: Diagram, prefix: tuple[str, ...], nodes: tuple[int, ...]):
+    """The name of a block that a diagram is, what is inside, its place and its nodes; None if it is none."""
+    op = diagram.graph.ops[0] if len(diagram.graph) == 1 else None
+    if op is None or isinstance(op, Scan) or cost._meter.operation(op) is not None:
+        return None
+    return op.name, cost._meter.body(op), _path(prefix, diagram.graph.places.get(0)), (*nodes, 0)
+
+
+def _path(prefix: tuple[str, ...], place: str | None) -> tuple[str, ...]:
+    """The names from the outermost block to a place; a tied one begins anew."""
+    if place is None:
+        return prefix
+    return tuple(place[1:].split("/")) if place.startswith("/") else (*prefix, *place.split("/"))
 
 
 def _learned(cost: Cost) -> dict[tuple[str, ...], Size]:
@@ -105,8 +134,7 @@ def _parts(cost: Cost, diagram: Diagram, prefix: tuple[str, ...], learned: Mappi
     for node, op in enumerate(graph.ops):
         sums = dict(zip(SUMS, cost._less(meter.sums(op), (*nodes, node))))
         name = graph.places.get(node)
-        path = prefix if name is None else \
-            tuple(name[1:].split("/")) if name.startswith("/") else (*prefix, *name.split("/"))
+        path = _path(prefix, name)
         # A tied name holds its parameters once.
         sums["params"] = ZERO if name is None or path in seen else learned.get(path, ZERO)
         seen.add(path)

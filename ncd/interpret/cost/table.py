@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import csv
 import io
-import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ncd.core.size import ZERO, Size
-from ncd.core.text import WIDTH, hung
+from ncd.core.text import TIE, WIDTH, hung
+from ncd.interpret.cost import written
+from ncd.interpret.cost.breakdown import Row, counted
 
 if TYPE_CHECKING:
-    from ncd.interpret.cost.breakdown import Row
     from ncd.interpret.cost.cost import Cost
 
 MOST = 6
-REST = "… --csv has all of it"
+"""The lines of a formula; what is longer says how many terms are left out."""
 
 
-def cut(left: str, text: str) -> list[str]:
-    """A formula to the right of a name; one of more than six lines goes on only to five.
+def cut(left: str, size: Size | str, given: Mapping[str, int] | None = None) -> list[str]:
+    """A size to the right of a name, in about six lines; or a text, broken before its signs, in all it needs.
 
-    >>> print(len(cut("flops  ", " + ".join(f"{n}*x**{n}" for n in range(2, 99)))))
+    >>> print(len(cut("flops  ", Size(" + ".join(f"{n}*x**{n}" for n in range(2, 50))))))
     6
     """
-    lines = hung(left, text)
-    return lines if len(lines) <= MOST else [*lines[:MOST - 1], " " * len(left) + REST]
+    if isinstance(size, Size):
+        first, *rest = written.lines(size, WIDTH - len(left), MOST, given)
+        return [left + first, *(" " * len(left) + line for line in rest)]
+    return hung(left, size.replace(" + ", f" +{TIE}").replace(" - ", f" -{TIE}"))
 
 
 def exact(value) -> str:
-    """A number with all its digits, or a float with six.
+    """A number with all its digits; a float with six, or whole.
 
-    >>> exact(1234567), exact(0.5), exact(None)
-    ('1,234,567', '0.5', '-')
+    >>> exact(1234567), exact(0.5), exact(5606064.3), exact(None)
+    ('1,234,567', '0.5', '5,606,064', '-')
     """
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+    if isinstance(value, float) and not 1e6 <= abs(value) < 1e15:
+        return f"{value:,.6g}"
+    return "-" if value is None else f"{value:,.0f}"
 
 
 PREFIXES = "kMGTPEZY"
@@ -58,22 +62,60 @@ def short(value) -> str:
     return f"{scaled:.{digits}f}{PREFIXES[power - 1]}"
 
 
+def percent(share: float | None) -> str:
+    """A share in percent; nothing where there is none, or none is known.
+
+    >>> percent(0.1234), percent(0.0001), percent(0.0), percent(None)
+    ('12.3%', '<0.1%', '', '')
+    """
+    return "" if not share else "<0.1%" if share < 0.0005 else f"{100 * share:.1f}%"
+
+
 def measures(cost: Cost, given: Mapping[str, int] | None = None,
-             written: Mapping[str, Size] | None = None) -> str:
-    """A line for each measure: its unit, its number where sizes are given, its formula (as ``written``)."""
+             simplified: Mapping[str, Size] | None = None) -> str:
+    """A line for each measure: its unit, its number where sizes are given, its formula (``simplified``)."""
     from ncd.interpret.cost.measures import MEASURES, RATIOS
-    rows = [(name, unit, number(cost.exact[name], given), str((written or cost.exact)[name]))
-            for name, unit in MEASURES.items()]
+    rows: list[tuple[tuple[str, ...], Any, Size | str]] = [
+        ((name, unit), number(cost.exact[name], given), (simplified or cost.exact)[name])
+        for name, unit in MEASURES.items()]
     for name, (unit, above, below) in RATIOS.items():
         values = [number(sum((cost.exact[each] for each in part), ZERO), given) for part in (above, below)]
         value = None if None in values or not values[1] else values[0] / values[1]
-        rows.append((name, unit, value, f"{joined(above)}/{joined(below)}"))
-    cells = [exact(value) for _, _, value, _ in rows]
-    widest = max(map(len, cells)) if given else 0
+        rows.append(((name, unit), value, f"{joined(above)}/{joined(below)}"))
+    return columns(rows, (15, 9), given or {}, bool(given) or not cost.symbols)
+
+
+def columns(rows: Sequence[tuple[Sequence[str], Any, Size | str]], widths: Sequence[int],
+            given: Mapping[str, int], numbers: bool) -> str:
+    """Lines of some words, a number if ``numbers``, and a formula that says more than the number."""
+    widest = max(len(exact(value)) for _, value, _ in rows) if numbers else 0
     lines = []
-    for (name, unit, _, text), cell in zip(rows, cells):
-        lines += cut(f"{name:<15}  {unit:<9}  " + (f"{cell:>{widest}}  " if given else ""), text)
+    for words, value, size in rows:
+        left = "".join(f"{word:<{width}}  " for word, width in zip(words, widths))
+        if numbers:
+            left += f"{exact(value):>{widest}}  "
+            if size == "" or (value is not None and isinstance(size, Size) and size.constant is not None):
+                lines.append(left.rstrip())
+                continue
+        lines += cut(left, size, given)
     return "\n".join(lines)
+
+
+def step(rows: Sequence[tuple[str, str, Size]], names: Sequence[str], given: Mapping[str, int],
+         numbers: bool) -> str:
+    """The measures of a training step: its parts, of these names, that are not zero, and their total."""
+    added = {name.partition("_")[2] for name, _, _ in rows if name.startswith(f"{names[0]}_")}
+    made, before = [], None
+    for name, unit, size in rows:
+        part, _, measure = name.partition("_")
+        inside = part in names
+        if not inside:
+            part, measure = "total" if name in added else "", name
+        if size.terms or not inside:
+            words = ("", "", part) if measure == before else (measure, unit, part)
+            made.append((words, number(size, given), size))
+            before = measure
+    return columns(made, (15, 5, 9), given, numbers)
 
 
 def joined(names: Sequence[str]) -> str:
@@ -99,61 +141,85 @@ def ratio(part: Size, whole: Size, given: Mapping[str, int] | None = None) -> fl
 
 
 # -- cut into parts ----------------------------------------------------------------------
-COLUMNS = (("flops", "FLOP"), ("params", "params"), ("traffic", "bytes"))
+COLUMNS = {"block": (("flops", "FLOP"), ("params", "params"), ("traffic", "bytes")),
+           "operation": (("flops", "FLOP"), ("transcendentals", "calls"), ("traffic", "bytes"))}
 
 
 def parts(cost: Cost, by: str = "block", depth: int = 1, given: Mapping[str, int] | None = None) -> str:
-    """The rows of a cut and their total: numbers with shares, or formulas where sizes are missing."""
-    rows = cost.by(by, depth)
-    given = dict(given or {})
-    if given and cost.exact["flops"].symbols <= set(given) and cost.exact["reads"].symbols <= set(given) \
-            and cost.exact["params"].symbols <= set(given):
-        if by == "operation":           # they have no order of their own: the largest first
-            rows = sorted(rows, key=lambda row: -row.sums["flops"].evaluate(given))
-        return _numbers(cost, by, rows, given)
-    return _formulas(cost, by, rows)
+    """The rows of a cut and their total: numbers with shares, or formulas where sizes are missing.
+
+    Blocks stand as in the diagram; kinds of operations have no order of their own: the largest come first.
+    """
+    rows, given = cost.by(by, depth), dict(given or {})
+    total = {name: cost.exact[name] for name in rows[0].sums} if rows else {}
+    known = all(size.symbols <= set(given) for size in total.values())
+    if by == "operation":
+        rows = sorted(rows, key=lambda row: -written.rank(row.sums["flops"], given if known else None))
+    return (_numbers if known else _formulas)(by, rows, {"flops": ZERO} | total, given)
 
 
-def _traffic(sums: Mapping[str, Size]) -> Size:
-    return sums["reads"] + sums["writes"]
+def title(name: str, count: Size, given: Mapping[str, int]) -> str:
+    """A part's name and how often it runs, as a number where it is known."""
+    times = number(count, given)
+    return counted(name, count if times is None else Size(times))
 
 
-def _numbers(cost: Cost, by: str, rows: Sequence[Row], given: Mapping[str, int]) -> str:
-    with_params = by == "block"
-    names = [name for name, _ in COLUMNS if with_params or name != "params"]
-    total = {"flops": cost.exact["flops"], "params": cost.exact["params"], "traffic": _traffic(cost.exact)}
-    room = WIDTH - 16 * len(names)
-    head = f"{by:<{room}}" + "".join(f"{label:>9}       " for name, label in COLUMNS if name in names)
-    lines = [head.rstrip()]
+def _titled(lines: list[str], text: str, room: int) -> str:
+    """A title that fits beside the columns; a longer one takes lines of its own."""
+    if len(text) < room:
+        return f"{text:<{room}}"
+    indent = " " * (len(text) - len(text.lstrip()))
+    lines += hung(indent, text.lstrip())
+    return " " * room
 
-    def line(title: str, values: Mapping[str, Size]) -> None:
-        cells = ""
-        for name in names:
-            value, share = number(values[name], given), ratio(values[name], total[name], given)
-            cells += f"{short(value):>9}{'' if share is None else f'{100 * share:.1f}%':>7}"
-        title = textwrap.wrap(title, room - 1, subsequent_indent="  ", drop_whitespace=False) or [""]
-        lines.extend(title[:-1])
-        lines.append((f"{title[-1]:<{room}}" + cells).rstrip())
-    for row in rows:
-        line("  " * row.level + row.title, {"flops": row.sums["flops"], "traffic": _traffic(row.sums),
-                                            "params": row.sums.get("params", ZERO)})
-    line("total", total)
+
+def _numbers(by: str, rows: Sequence[Row], total: Mapping[str, Size], given: Mapping[str, int]) -> str:
+    shown = COLUMNS[by]
+    room = WIDTH - 16 * len(shown)
+    lines = [(f"{by:<{room}}" + "".join(f"{label:>9}       " for _, label in shown)).rstrip()]
+    whole = _columns(total, shown)
+    named = [("  " * row.level + title(row.name, row.count, given), row.sums) for row in rows]
+    for text, sums in [*named, ("total", total)]:
+        left = _titled(lines, text, room)
+        cells = "".join(f"{short(number(value, given)):>9}{percent(ratio(value, all_of_it, given)):>7}"
+                        for value, all_of_it in zip(_columns(sums, shown), whole))
+        lines.append((left + cells).rstrip())
     return "\n".join(lines)
 
 
-def _formulas(cost: Cost, by: str, rows: Sequence[Row]) -> str:
-    total = cost.exact["flops"]
-    titles = [("  " * row.level + row.title, row.sums) for row in rows]
-    room = min(30, max([len(by), 5, *(len(title) for title, _ in titles)]) + 2)
-    lines = [f"{by:<{room}}{'share':>6}  FLOP"]
-    for title, sums in [*titles, ("total", cost.exact)]:
-        share = ratio(sums["flops"], total)
-        cell = f"{'' if share is None else f'{100 * share:.1f}%':>6}  "
-        if len(title) >= room:
-            indent = " " * (len(title) - len(title.lstrip()) + 2)
-            lines += textwrap.wrap(title, WIDTH, subsequent_indent=indent)
-            title = ""
-        lines += cut(f"{title:<{room}}{cell}", str(sums["flops"]))
+def _columns(sums: Mapping[str, Size], shown: Sequence[tuple[str, str]]) -> list[Size]:
+    return [sums.get("reads", ZERO) + sums.get("writes", ZERO) if name == "traffic" else sums.get(name, ZERO)
+            for name, _ in shown]
+
+
+def _formulas(by: str, rows: Sequence[Row], total: Mapping[str, Size], given: Mapping[str, int]) -> str:
+    """FLOPs, with shares where all are known whatever the sizes.
+
+    What has calls alone shows these; what has neither is named in the last line.
+    """
+    shares = [ratio(row.sums["flops"], total["flops"], given) for row in rows]
+    shared, free, made = None not in shares, {}, []
+    inside = None                       # the level of what is in a part without any
+    for row, share in zip(rows, shares):
+        if inside is not None and row.level >= inside:
+            continue
+        flops, calls = row.sums["flops"], row.sums["transcendentals"]
+        inside = None if flops.terms or calls.terms else row.level + 1
+        if inside is None:
+            only = f"{calls} calls" if len(calls.terms) == 1 else f"({calls}) calls"
+            made.append(("  " * row.level + title(row.name, row.count, given), flops if flops.terms else only,
+                         share))
+        else:
+            free[row.name] = free.get(row.name, ZERO) + row.count
+    made.append(("total", total["flops"], 1.0))
+    room = min(30, max(len(text) for text in [by, "no FLOP", *(text for text, _, _ in made)]) + 2)
+    lines = [f"{by:<{room}}" + (" share  " if shared else "") + "FLOP"]
+    for text, size, share in made:
+        left = _titled(lines, text, room)
+        lines += cut(left + (f"{percent(share):>6}  " if shared else ""), size, given)
+    names = [title(name, count, given).replace(" ", TIE) for name, count in free.items()]
+    if names:
+        lines += hung(f"{'no FLOP':<{room}}" + "        " * shared, ", ".join(names))
     return "\n".join(lines)
 
 

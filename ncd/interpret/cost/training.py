@@ -13,10 +13,10 @@ from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.size import ZERO, Size
 from ncd.errors import ArityError, NcdError
+from ncd.interpret.cost import table
 from ncd.interpret.cost.breakdown import ADDED
 from ncd.interpret.cost.measure import Total
 from ncd.interpret.cost.rules import array_bytes
-from ncd.interpret.cost.table import exact, hung
 
 if TYPE_CHECKING:
     from ncd.interpret.cost.cost import Cost
@@ -130,14 +130,8 @@ class Training:
                  else "bytes", size) for name, size in self.exact.items()]
 
     def table(self, **sizes) -> str:
-        """A line for each measure: its unit, its number where sizes are given, its formula."""
-        rows = [(name, unit, size.evaluate(sizes) if size.symbols <= set(sizes) else None, str(size))
-                for name, unit, size in self.rows()]
-        widest = max(len(exact(value)) for *_, value, _ in rows) if sizes else 0
-        lines = []
-        for name, unit, value, text in rows:
-            lines += hung(f"{name:<25}  {unit:<5}  " + (f"{exact(value):>{widest}}  " if sizes else ""), text)
-        return "\n".join(lines)
+        """A line for each measure and part: its unit, its number where sizes are given, its formula."""
+        return table.step(self.rows(), PARTS, sizes, bool(sizes))
 
     def __str__(self):
         return self.table()
