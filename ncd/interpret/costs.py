@@ -236,9 +236,9 @@ def versus(one: Subject, other: Subject, form: str) -> str:
         names = [title if len(title) <= 18 else f"{title[:17]}…" for title in (one.title, other.title)]
         lines.append(f"{'measure':<17}{'unit':<10}{names[0]:>18}{names[1]:>20}{'ratio':>11}")
         for name, unit, left, right, share in rows:
+            ratio = "" if share is None else table.exact(share)
             lines.append(f"{name:<17}{unit:<10}{table.short(table.number(left, one.sizes)):>18}"
-                         f"{table.short(table.number(right, one.sizes)):>20}"
-                         f"{'' if share is None else table.exact(share):>11}")
+                         f"{table.short(table.number(right, one.sizes)):>20}{ratio:>11}".rstrip())
     else:
         made: list[tuple[tuple[str, str], Any, Size | str]] = []
         for name, unit, left, right, share in rows:

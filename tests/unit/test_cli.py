@@ -293,6 +293,10 @@ def test_cost_under_assumptions_and_against_another(ncd_says):
     assert "assumed  d > 2*m" in out and re.search(r"^activations +bytes +8\*d\*x$", out, re.M)
     out = ncd_says("cost", "residual_mlp", "--vs", "scaled_attention")[1]
     assert "along y  y < 2*x*(2*d*m + d + m)/(4*k*x + 5*x - 2)" in out
+    out = ncd_says("cost", "residual_mlp", "--vs", "scaled_attention",
+                   "-s", "d=9", "k=3", "m=4", "x=5", "y=6")[1]
+    assert re.search(r"^params +elements +85 +0$", out, re.M)
+    assert re.search(r"^depth +steps +6 +8 +0.75$", out, re.M)
     data = json.loads(ncd_says("cost", "pre_norm_block", "--vs", "post_norm_block", "--json")[1])
     assert data["cost"]["flops"]["ratio"] == 1 and set(data["more flops where"].values()) == {"never"}
 
