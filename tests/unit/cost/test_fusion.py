@@ -91,7 +91,7 @@ def assert_groups_are_a_schedule(made: Diagram) -> None:
     maker: dict[int, int] = {}
     anchors: dict[int, int] = {}
     members: dict[int, int] = {}
-    for (op, reads, writes), at in zip(flat.steps, group):
+    for (op, reads, writes), at in zip(flat.graph, group):
         assert (at == fusion.OUTSIDE) == fusion._moves_nothing(op)
         if at == fusion.OUTSIDE:
             continue
@@ -133,14 +133,14 @@ def test_results_are_written_and_blocks_are_seen_through(made):
     graph = made.graph
     cost = measure(made)
     roots = fusion._flat(cost._meter, made)
-    own = {roots.root[wire] for wire in roots.outputs if roots.root[wire] >= len(graph.inputs)}
+    own = {roots.root[wire] for wire in roots.graph.outputs if roots.root[wire] >= len(graph.inputs)}
     at = dict.fromkeys(made.symbols, 4)
     assert cost.exact["fused_writes"].evaluate(at) >= 0
-    if not any(fusion._inside(cost._meter, op) is not None for op, *_ in roots.steps):
-        made_here = {wire for op, _, writes in roots.steps if not isinstance(op, fusion.Parameter)
+    if not any(fusion._inside(cost._meter, op) is not None for op in roots.graph.ops):
+        made_here = {wire for op, _, writes in roots.graph if not isinstance(op, fusion.Parameter)
                      for wire in writes}
-        least = sum(int(roots.arrays[wire].elements.evaluate(at)) for wire in own & made_here
-                    if roots.arrays[wire].dtype == "float") * 4
+        least = sum(int(roots.graph.types[wire].elements.evaluate(at)) for wire in own & made_here
+                    if roots.graph.types[wire].dtype == "float") * 4
         assert cost.exact["fused_writes"].evaluate(at) >= least
 
 
