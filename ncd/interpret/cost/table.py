@@ -12,7 +12,7 @@ from ncd.core.size import ZERO, Size
 from ncd.core.text import WIDTH, hung
 
 if TYPE_CHECKING:
-    from ncd.interpret.cost.breakdown import Row
+    from ncd.interpret.cost.breakdown import Cut
     from ncd.interpret.cost.cost import Cost
 
 MOST = 6
@@ -100,28 +100,26 @@ def ratio(part: Size, whole: Size, given: Mapping[str, int] | None = None) -> fl
 
 # -- cut into parts ----------------------------------------------------------------------
 COLUMNS = (("flops", "FLOP"), ("params", "params"), ("traffic", "bytes"))
+GROWING = ("flops", "params", "reads", "writes", "peak_memory")
+"""The measures of a cut by axis."""
 
 
-def parts(cost: Cost, by: str = "block", depth: int = 1, given: Mapping[str, int] | None = None) -> str:
+def parts(rows: Cut) -> str:
     """The rows of a cut and their total: numbers with shares, or formulas where sizes are missing."""
-    rows = cost.by(by, depth)
-    given = dict(given or {})
-    if given and cost.exact["flops"].symbols <= set(given) and cost.exact["reads"].symbols <= set(given) \
-            and cost.exact["params"].symbols <= set(given):
-        if by == "operation":           # they have no order of their own: the largest first
-            rows = sorted(rows, key=lambda row: -row.sums["flops"].evaluate(given))
-        return _numbers(cost, by, rows, given)
-    return _formulas(cost, by, rows)
+    given = rows.sizes
+    if given and all(rows.total.sums[name].symbols <= set(given) for name in ("flops", "reads", "params")):
+        return _numbers(rows)
+    return _formulas(rows)
 
 
 def _traffic(sums: Mapping[str, Size]) -> Size:
     return sums["reads"] + sums["writes"]
 
 
-def _numbers(cost: Cost, by: str, rows: Sequence[Row], given: Mapping[str, int]) -> str:
-    with_params = by == "block"
+def _numbers(rows: Cut) -> str:
+    by, given, with_params = rows.by, rows.sizes, rows.by == "block"
     names = [name for name, _ in COLUMNS if with_params or name != "params"]
-    total = {"flops": cost.exact["flops"], "params": cost.exact["params"], "traffic": _traffic(cost.exact)}
+    total = {"traffic": _traffic(rows.total.sums), **rows.total.sums}
     room = WIDTH - 16 * len(names)
     head = f"{by:<{room}}" + "".join(f"{label:>9}       " for name, label in COLUMNS if name in names)
     lines = [head.rstrip()]
@@ -134,19 +132,20 @@ def _numbers(cost: Cost, by: str, rows: Sequence[Row], given: Mapping[str, int])
         title = textwrap.wrap(title, room - 1, subsequent_indent="  ", drop_whitespace=False) or [""]
         lines.extend(title[:-1])
         lines.append((f"{title[-1]:<{room}}" + cells).rstrip())
-    for row in rows:
+    # Kinds of operations have no order of their own: the largest first.
+    for row in rows if by == "block" else sorted(rows, key=lambda row: -row.sums["flops"].evaluate(given)):
         line("  " * row.level + row.title, {"flops": row.sums["flops"], "traffic": _traffic(row.sums),
                                             "params": row.sums.get("params", ZERO)})
     line("total", total)
     return "\n".join(lines)
 
 
-def _formulas(cost: Cost, by: str, rows: Sequence[Row]) -> str:
-    total = cost.exact["flops"]
+def _formulas(rows: Cut) -> str:
+    by, total = rows.by, rows.total.sums["flops"]
     titles = [("  " * row.level + row.title, row.sums) for row in rows]
     room = min(30, max([len(by), 5, *(len(title) for title, _ in titles)]) + 2)
     lines = [f"{by:<{room}}{'share':>6}  FLOP"]
-    for title, sums in [*titles, ("total", cost.exact)]:
+    for title, sums in [*titles, ("total", rows.total.sums)]:
         share = ratio(sums["flops"], total)
         cell = f"{'' if share is None else f'{100 * share:.1f}%':>6}  "
         if len(title) >= room:
@@ -155,6 +154,29 @@ def _formulas(cost: Cost, by: str, rows: Sequence[Row]) -> str:
             title = ""
         lines += cut(f"{title:<{room}}{cell}", str(sums["flops"]))
     return "\n".join(lines)
+
+
+def axis_cells(rows: Cut) -> list[list[str]]:
+    """A cut by axis as texts, its head first."""
+    sized = bool(rows.sizes)
+    cells = [["axis", *["size"] * sized, *GROWING]]
+    for row in rows:
+        cells.append([row.axis, *["-" if row.size is None else str(row.size)] * sized, *(
+            str(row.powers[name]) + (f" ({row.percents[name]:.2f})" if name in row.percents else "")
+            for name in GROWING)])
+    return cells
+
+
+def axes(rows: Cut) -> str:
+    """A cut by axis: the powers, and in brackets the percents."""
+    if not rows:
+        return "the cost depends on no size"
+    cells = axis_cells(rows)
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    note = "the power with which each measure grows in the axis alone"
+    note += ", (percent for a percent at these sizes)" if rows.sizes else ""
+    grid = ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths)).rstrip() for line in cells]
+    return "\n".join([*grid, "", *hung("", note)])
 
 
 # -- for programs and papers ---------------------------------------------------------------
