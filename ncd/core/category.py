@@ -17,7 +17,7 @@ from discopy.cat import Ob, factory
 from discopy.monoidal import Layer
 from discopy.utils import Whiskerable
 
-from ncd.core.compose import factors, flatten
+from ncd.core.compose import ends, flatten
 from ncd.core.graph import Graph
 from ncd.errors import ArityError, NcdError
 
@@ -108,10 +108,13 @@ class Diagram(markov.Diagram):
         self._set(graph, dom, cod)
 
     # A graph, or the parts that it is made of: ("then" or "tensor", left, right), ("op", op).
-    _graph = _parts = _dom = _cod = _inside = _factors = None
+    # Slots, since a fold makes a diagram for each box.
+    __slots__ = ("_cod", "_dom", "_graph", "_parts")
+    _inside = _factors = None
 
-    def _set(self, graph: Graph, dom: Ty, cod: Ty) -> Diagram:
-        self._graph, self._dom, self._cod = graph, dom, cod
+    def _set(self, graph: Graph | None, dom: Ty | None = None, cod: Ty | None = None,
+             parts: tuple | None = None) -> Diagram:
+        self._graph, self._parts, self._dom, self._cod = graph, parts, dom, cod
         return self
 
     @classmethod
@@ -140,13 +143,13 @@ class Diagram(markov.Diagram):
     @property
     def dom(self) -> Ty:
         if self._dom is None:
-            self._dom = Ty.of(array for leaf in factors(self) for array in leaf.dom.inside)
+            self._dom = Ty.of(ends(self, "dom"))
         return self._dom
 
     @property
     def cod(self) -> Ty:
         if self._cod is None:
-            self._cod = Ty.of(array for leaf in factors(self) for array in leaf.cod.inside)
+            self._cod = Ty.of(ends(self, "cod"))
         return self._cod
 
     @property
@@ -184,9 +187,7 @@ class Diagram(markov.Diagram):
                     raise NcdError(f"cannot compose a diagram with {other!r}")
             if result.cod != other.dom:
                 other = Diagram.align(other, result.cod.inside, left=result)
-            made = object.__new__(Diagram)
-            made._parts, made._dom, made._cod = ("then", result, other), result.dom, other.cod
-            result = made
+            result = object.__new__(Diagram)._set(None, result.dom, other.cod, ("then", result, other))
         return result
 
     def tensor(self, *others: Diagram) -> Diagram:
@@ -195,9 +196,7 @@ class Diagram(markov.Diagram):
         for other in others:
             if not isinstance(other, Diagram):
                 other = self.whisker(getattr(other, "diagram", other))
-            made = object.__new__(Diagram)
-            made._parts = ("tensor", result, other)
-            result = made
+            result = object.__new__(Diagram)._set(None, parts=("tensor", result, other))
         return result
 
     @classmethod
@@ -324,7 +323,7 @@ class Box(markov.Box, Diagram):
     is_dagger = False
 
     def __init__(self, op):
-        self._parts, self._dom, self._cod = ("op", op), Ty.of(op.dom), Ty.of(op.cod)
+        self._set(None, parts=("op", op))
         self.data = op
 
     @property

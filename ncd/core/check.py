@@ -10,9 +10,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from ncd.core.array import Array
+from ncd.core.axis import Axis
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import Size
@@ -26,12 +28,31 @@ def diagrams_in(value: Any) -> Iterator[Diagram]:
     stack = [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, Diagram):
-            yield item
-        elif isinstance(item, (tuple, list)):
+        if isinstance(item, (tuple, list)):
             stack.extend(reversed(item))
-        elif dataclasses.is_dataclass(item) and not isinstance(item, type):
-            stack.extend(getattr(item, field.name) for field in reversed(dataclasses.fields(item)))
+        elif (names := _fields(type(item))) is None:
+            yield item
+        elif names:
+            stack.extend([getattr(item, name) for name in names])
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...] | None:
+    """The fields of a class that may hold a diagram, last first; None for a diagram itself."""
+    if issubclass(kind, Diagram):
+        return None
+    if issubclass(kind, (Size, Axis, Array)) or not dataclasses.is_dataclass(kind):
+        return ()
+    return tuple(field.name for field in reversed(dataclasses.fields(kind)))
+
+
+def holds_a_diagram(op: Operation) -> bool:
+    """Whether an operation is made of a diagram, itself or that which it broadcasts.
+
+    Of two equal operations without one the definitions are the same; a diagram held inside may be written
+    in another order or with other names, though it is equal.
+    """
+    return any(True for _ in diagrams_in(op))
 
 
 def check(diagram: Diagram, deep: bool = False, sizes: Mapping[str, int] | None = None) -> None:

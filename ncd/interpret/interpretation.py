@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ncd.core.category import Diagram
+from ncd.core.check import holds_a_diagram
 from ncd.core.op import Operation
 from ncd.errors import ArityError, NcdError, RuleError, SizeError
 from ncd.ops.control import Broadcast, Opaque
@@ -171,6 +172,7 @@ class Interpretation:
         graph = diagram.graph
         slots = len(graph.inputs)
         steps: list[Step] = []
+        first: dict[Operation, Operation] = {}        # equal records have one definition
         # A frame walks one graph: its nodes, where its wires live, its place, what it returns to.
         frames = [_Frame(graph, list(range(slots)), ())]
         outputs: list[int] = []
@@ -193,6 +195,7 @@ class Interpretation:
                 ("/", *name[1:].split("/")) if name.startswith("/") else (*frame.path, *name.split("/"))
             rule = self.rule(op)
             if rule is None:
+                op = op if holds_a_diagram(op) else first.setdefault(op, op)
                 frames.append(_Frame(op.expansion.graph, list(reads), path))
                 continue
             writes = tuple(range(slots, slots + len(op.cod)))

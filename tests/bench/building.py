@@ -76,7 +76,7 @@ def main() -> None:
         elif name == "cost":
             times = [best(lambda made=made: chain(made).cost().flops) for made in (small, large)]
         else:
-            times = [best(lambda made=made: work(made)) for made in (small, large)]
+            times = [best(lambda made=made: work(made), 10) for made in (small, large)]
         rows.append((name, *times, math.log10(times[1] / times[0])))
     print(f"{'':<12}{'1,000':>10}{'10,000':>10}{'order':>8}")
     for name, first, second, order in rows:

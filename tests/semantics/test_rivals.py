@@ -8,6 +8,7 @@ import pytest
 
 from ncd.core.size import ZERO
 from tests import jaxprs
+from tests.bench.counters import TABLE, count
 from tests.rivals import CONTRACTIONS, ROWS, ratio
 
 
@@ -27,6 +28,14 @@ def test_the_jax_program_does_these_contractions(case):
     run = model.to_jax(**sizes)
     found = jaxprs.count(run, *([params] if run.slots else []), *inputs)
     assert jaxprs.total(found, "matrix") == exact
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("case", ROWS)
+def test_torch_counts_the_same_model(case):
+    """The models that the benchmark hands to other counters: torch's agrees, or sees nothing."""
+    pytest.importorskip("torch")
+    assert count("torch", case) / ROWS[case][2] == float(TABLE[case]["torch"])
 
 
 def test_a_loop_is_not_counted_once():

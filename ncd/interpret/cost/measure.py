@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
-from ncd.core.check import diagrams_in
+from ncd.core.check import holds_a_diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.pause import without_collection
@@ -265,13 +265,6 @@ class Meter:
             for wire in ends[node]:
                 live.add(sizes[wire], -1)
         return _largest(list(seen))
-
-
-def holds_a_diagram(op: Operation) -> bool:
-    """Whether an operation is made of a diagram, or broadcasts one that is."""
-    while isinstance(op, Broadcast):
-        op = op.op
-    return any(True for _ in diagrams_in(op))
 
 
 def _plain(size: Size):

@@ -157,3 +157,15 @@ def test_sizes_of_parameters():
         with pytest.raises(SizeError, match="is not a positive integer"):
             parameter("w", "m").init(0, m=wrong)
     assert parameter("w", "m n=2*m").init(0, m=np.int64(3))["w"].shape == (3, 6)
+
+
+def test_equal_blocks_keep_their_own_order_of_places():
+    """Definitions of equal operations are shared, not those of blocks: these are written in two orders."""
+    def written(names):
+        def body(x):
+            made = {name: parameter(name, "m")() for name in names}
+            return made["u"] + made["v"] * x
+        return diagram("m")(body).block("layer")
+    first, other = written("uv"), written("vu")
+    assert first == other and list(slots(first)) == ["layer/u", "layer/v"]
+    assert list(slots(first >> other)) == ["layer/u", "layer/v", "layer_1/v", "layer_1/u"]
