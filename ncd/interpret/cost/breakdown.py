@@ -95,13 +95,14 @@ def cut(cost: Cost, by: str = "block", depth: int = 1, assume: Iterable[str] | A
     known, sizes = Assumptions.read(assume), dict(sizes or {})
 
     def settled(row: Row) -> Row:
-        return replace(row, sums={name: known.simplify(size) for name, size in row.sums.items()})
+        return row if not known.texts else replace(
+            row, sums={name: known.simplify(size) for name, size in row.sums.items()})
     total = settled(Row("total", ONE, 0, {name: cost.exact[name] for name in ADDED}))
     if by == "axis":
         formulas = {name: known.simplify(cost.exact[name]) for name in table.GROWING}
         return Cut(by_axis(formulas, sorted(cost.symbols), sizes), by, total, sizes)
     rows = by_block(cost, depth) if by == "block" else by_operation(cost)
-    return Cut(map(settled, rows) if known.texts else rows, by, total, sizes)
+    return Cut(map(settled, rows), by, total, sizes)
 
 
 def by_block(cost: Cost, depth: int = 1) -> list[Row]:
