@@ -15,7 +15,9 @@ from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import ONE, Size
 from ncd.interpret.cost.measure import Meter
+from ncd.interpret.cost.rules import is_view
 from ncd.ops.control import Scan
+from ncd.ops.source import Parameter
 
 
 class Body(NamedTuple):
@@ -111,6 +113,21 @@ def expanded(diagram: Diagram, inside: Callable[[Operation], Diagram | None]) ->
             frames.append([len(bodies), 0, args])
             bodies.append(Body(body.graph, number, node, op))
     return Flat(graph, bodies, nodes)
+
+
+def memory_roots(flat: Flat) -> list[int]:
+    """For each wire the wire whose memory it is: views hold nothing, tied parameters are one array."""
+    roots, named = list(range(len(flat.graph.inputs))), {}
+    tied = any(op.tied for op in flat.graph.ops) or any(body.op is not None and body.op.tied
+                                                        for body in flat.bodies)
+    for node, (op, args, wires) in enumerate(flat.graph):
+        if is_view(op):
+            roots.append(roots[args[0]])
+        elif tied and isinstance(op, Parameter):
+            roots.append(named.setdefault(flat.places[node], wires[0]))
+        else:
+            roots.extend(wires)
+    return roots
 
 
 def leaves(meter: Meter, diagram: Diagram) -> Iterator[tuple[Operation, Size, str, tuple[int, ...]]]:

@@ -21,7 +21,7 @@ from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import Size
-from ncd.interpret.cost.flat import flatten
+from ncd.interpret.cost.flat import expanded, flatten, memory_roots
 from ncd.interpret.cost.measure import Meter, Total
 from ncd.interpret.cost.rules import array_bytes, is_view
 from ncd.ops.control import Scan
@@ -104,16 +104,10 @@ def _inside(meter: Meter, op: Operation) -> Diagram | None:
 
 
 def _flat(meter: Meter, diagram: Diagram) -> _Flat:
-    graph = flatten(meter, diagram).graph if _instances(meter, diagram) <= MOST else diagram.graph
-    root, free = list(range(len(graph.inputs))), set()
-    for op, reads, writes in graph:
-        if is_view(op):
-            root.append(root[reads[0]])
-        else:
-            root += writes
-        if isinstance(op, (Constant, Iota)):
-            free.update(writes)
-    return _Flat(graph, root, frozenset(free))
+    small = _instances(meter, diagram) <= MOST
+    flat = flatten(meter, diagram) if small else expanded(diagram, lambda op: None)
+    free = [wire for op, _, wires in flat.graph if isinstance(op, (Constant, Iota)) for wire in wires]
+    return _Flat(flat.graph, memory_roots(flat), frozenset(free))
 
 
 def _instances(meter: Meter, diagram: Diagram) -> int:

@@ -33,6 +33,8 @@ def step():
     return traced(lambda s, u: (s + tanh(u), s), "m, m")
 
 
+SCALE = traced(lambda a: a * parameter("w", "x")(), "x").block("scale", tied=True)
+
 BY_HAND = {  # name: diagram, bytes read, bytes written
     "a chain is one group": (tanh.on("x y") >> exp >> relu, "4*x*y", "4*x*y"),
     "work after a contraction": (einsum("x k, k y -> x y") >> tanh >> exp, "4*x*k + 4*k*y", "4*x*y"),
@@ -55,6 +57,12 @@ BY_HAND = {  # name: diagram, bytes read, bytes written
                                                "4*x"),
     "a constant that is a result is written": (make.constant(0.5, "x"), 0, "4*x"),
     "parameters are read": (traced(lambda a: a * parameter("w", "x")(), "x"), "8*x", "4*x"),
+    "a tied parameter is one array": (
+        traced(lambda a: (a + parameter("w", "x", tied=True)()) * parameter("w", "x", tied=True)(), "x"),
+        "8*x", "4*x"),
+    "two parameters are two": (
+        traced(lambda a: (a + parameter("w", "x")()) * parameter("w", "x")(), "x"), "12*x", "4*x"),
+    "the parameters of a tied block are one array": (SCALE >> SCALE, "8*x", "4*x"),
     "a gather reads what it takes": (make.gather("n").on("n f, e : index(n)"), "4*e*f + 4*e", "4*e*f"),
     "what joins a gather is read": (traced(lambda t, i, b: make.gather("n")(t, i) + b,
                                            "n f, e : index(n), e f"), "8*e*f + 4*e", "4*e*f"),
