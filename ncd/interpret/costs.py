@@ -17,7 +17,6 @@ from ncd.interpret.cost import MEASURES, RATIOS, Cost, breakdown, regime, table
 from ncd.interpret.cost.assume import Assumptions
 
 FORMATS = ("text", "json", "latex", "csv")
-CUTS = ("block", "operation", "axis")
 SHOWN = ("flops", "matrix_flops", "transcendentals", "params", "reads", "writes")
 
 
@@ -58,7 +57,7 @@ def whole(it: Subject, form: str) -> str:
     rows = [(name, unit, it.size(name)) for name, unit in MEASURES.items()]
     if form == "text":
         text = [it.head(), "", table.measures(it.cost, it.sizes, {name: size for name, _, size in rows}), "",
-                table.parts(it.cost, "block", 1, it.sizes)]
+                str(breakdown.cut(it.cost, assume=it.assumed, sizes=it.sizes))]
         return _ended("\n".join(text + ["", str(it.cost.coverage())] * bool(it.cost._meter.unknown)))
     if form == "json":
         data = {name: {"formula": str(size), "value": it.number(size)} for name, _, size in rows}
@@ -106,15 +105,15 @@ def _words(name: str) -> str:
 # -- cut into parts ----------------------------------------------------------------------
 def by(it: Subject, cut: str, depth: int, form: str) -> str:
     """The rows of a cut: blocks, kinds of operations, or axes."""
-    if cut == "axis":
-        return axes(it, form)
-    rows = it.cost.by(cut, depth)
+    rows = breakdown.cut(it.cost, cut, depth, it.assumed, it.sizes)
     if form == "text":
-        return _ended(f"{it.head()}\n\n{table.parts(it.cost, cut, depth, it.sizes)}")
-    total = breakdown.Row("total", Size(1), 0, {name: it.cost.exact[name] for name in breakdown.ADDED})
+        return _ended(f"{it.head()}\n\n{rows}")
+    if cut == "axis":
+        return _axes(it, rows, form)
     names = [name for name in SHOWN if name != "params" or cut == "block"]
+    total = rows.total.sums["flops"]
     made = [(row, {name: row.sums.get(name, ZERO) for name in names},
-             table.ratio(row.sums["flops"], it.cost.exact["flops"], it.sizes)) for row in (*rows, total)]
+             table.ratio(row.sums["flops"], total, it.sizes)) for row in (*rows, rows.total)]
     if form == "json":
         cells = [{cut: row.name, "count": str(row.count), "level": row.level, "share": share} | {
             name: {"formula": str(size), "value": it.number(size)} for name, size in sums.items()}
@@ -136,44 +135,16 @@ def by(it: Subject, cut: str, depth: int, form: str) -> str:
         for row, sums, share in made], True)
 
 
-AXIS_MEASURES = ("flops", "params", "reads", "writes", "peak_memory")
-
-
-def axes(it: Subject, form: str) -> str:
-    """For each axis: the power with which each measure grows in it, and at sizes by how many percent."""
-    exact = {name: it.size(name) for name in AXIS_MEASURES}
-    rows: list[dict[str, Any]] = []
-    for axis in sorted(it.cost.symbols):
-        row: dict[str, Any] = {"axis": axis, "size": it.sizes.get(axis), "powers": {}, "percent": {}}
-        for name, size in exact.items():
-            inside = axis in size.symbols
-            row["powers"][name] = str(regime.leading(size, [axis])[0]) if inside else "0"
-            if it.number(size) is not None:
-                row["percent"][name] = regime.elasticity(size, axis, it.sizes) if inside else 0.0
-        rows.append(row)
+def _axes(it: Subject, rows: breakdown.Cut, form: str) -> str:
     if form == "json":
-        return json.dumps({"title": it.title, "sizes": dict(it.sizes), "by": "axis", "rows": rows})
-    head = ["axis", *(["size"] if it.sizes else []), *AXIS_MEASURES]
-    cells = []
-    for row in rows:
-        line = [row["axis"], *([str(row["size"] or "-")] if it.sizes else [])]
-        for name in AXIS_MEASURES:
-            power, percent = row["powers"][name], row["percent"].get(name)
-            line.append(power if percent is None else f"{power} ({percent:.2f})")
-        cells.append(line)
+        return json.dumps({"title": it.title, "sizes": dict(it.sizes), "by": "axis", "rows": [
+            {"axis": row.axis, "size": row.size, "powers": {name: str(p) for name, p in row.powers.items()},
+             "percent": dict(row.percents)} for row in rows]})
+    head, *cells = table.axis_cells(rows)
     if form == "csv":
         return table.values([head, *cells]).rstrip("\r\n")
-    if form == "latex":
-        return table.latex([_words(name) for name in head],
-                           [[table.escaped(cell) for cell in line] for line in cells])
-    if not cells:
-        return f"{it.head()}\n\nthe model has no size symbols"
-    widths = [max(len(line[n]) for line in [head, *cells]) for n in range(len(head))]
-    note = "the power with which each measure grows in the axis alone"
-    note += ", (percent for a percent at these sizes)" if it.sizes else ""
-    grid = ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths)).rstrip()
-            for line in [head, *cells]]
-    return "\n".join([it.head(), "", *grid, "", *table.hung("", note)])
+    return table.latex([_words(name) for name in head],
+                       [[table.escaped(cell) for cell in line] for line in cells])
 
 
 # -- training, and two models --------------------------------------------------------------

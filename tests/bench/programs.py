@@ -57,19 +57,29 @@ def main() -> None:
     a, b = interleaved(lambda: diagram(params, x), lambda: hand(hand_params, x))
     print(f"transformer block: diagram / by hand {a / b:.3f} in time, XLA FLOPs "
           f"{flops(diagram):,.0f} and {flops(hand):,.0f}, max difference {error:.1e}")
-    one, many = compile_time(1), compile_time(48)
-    print(f"trace and compile: 48 repeated blocks / one block {many / one:.2f}")
+    one, many, hand_one, hand_many = compile_times()
+    print(f"trace and compile: 48 repeated blocks / one block {many / one:.2f} ({many:.3f} s, {one:.3f} s); "
+          f"by hand with lax.scan {hand_many / hand_one:.2f} ({hand_many:.3f} s, {hand_one:.3f} s)")
 
 
-def compile_time(count: int) -> float:
+def compile_times(count: int = 48, times: int = 5) -> list[float]:
+    """Seconds to trace and compile one block and so many, from the diagram and by hand, in turn."""
     block = ncd.zoo.pre_norm_block()
-    model = (block if count == 1 else block.repeat(count)).lift("b")
-    params = jax.eval_shape(lambda: model.init(0, **SIZES))
+    models = [model.lift("b") for model in (block, block.repeat(count))]
+    params = [jax.eval_shape(lambda model=model: model.init(0, **SIZES)) for model in models]
+    (hand_one,) = params[0].values()
+    hand_many = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((count, *leaf.shape), leaf.dtype), hand_one)
     x = jax.ShapeDtypeStruct((8, 128, SIZES["m"]), jnp.float32)
-    best = float("inf")
-    for _ in range(3):
-        jax.clear_caches()
-        start = time.perf_counter()
-        jax.jit(model.to_jax()).lower(params, x).compile()
-        best = min(best, time.perf_counter() - start)
+
+    def looped(params, x):
+        return jax.lax.scan(lambda x, layer: (by_hand(layer, x), None), x, params)[0]
+    best = [float("inf")] * 4
+    for _ in range(times):
+        for at, (make, given) in enumerate([
+                (models[0].to_jax, params[0]), (models[1].to_jax, params[1]),
+                (lambda: by_hand, hand_one), (lambda: looped, hand_many)]):
+            jax.clear_caches()
+            start = time.perf_counter()
+            jax.jit(make()).lower(given, x).compile()
+            best[at] = min(best[at], time.perf_counter() - start)
     return best

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -25,29 +23,13 @@ from ncd.ops.monoid import MAX, SUM_PRODUCT
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View, affine
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.source import Key, Random
+from tests.planted import Bugs, assert_caught
 from theory import FREE_MODEL, LAWS, MODELS, Model, jax_model, reference_model
 from theory.catalogue import CATALOGUE, Case
 from theory.claims import operation
 
-SEEDS = range(120)
-
-
-class Bug(NamedTuple):
-    """What is broken, the law that catches it, and how to break it; returns the model that is broken."""
-
-    name: str
-    law: str
-    plant: Callable[[pytest.MonkeyPatch], Model]
-
-
-BUGS: list[Bug] = []
-
-
-def bug(law: str):
-    def register(plant):
-        BUGS.append(Bug(plant.__name__.replace("_", " "), law, plant))
-        return plant
-    return register
+BUGS = Bugs()
+bug = BUGS.caught_by
 
 
 def rule(operation):
@@ -445,24 +427,10 @@ def softmax_claims_to_be_elementwise(patch):
     return MODELS["reference"]
 
 
-def verdict(law, model: Model, seeds) -> bool:
-    """Whether the law says what it must: that it holds, or that it is seen to fail."""
-    counterexample = law.refute(model, seeds)
-    return (counterexample is None) == (model.name in law.holds)
-
-
 @pytest.mark.parametrize("planted", BUGS, ids=lambda b: b.name)
 def test_bug_is_caught(planted):
-    seeds = SEEDS
-    with pytest.MonkeyPatch.context() as patch:
-        model = planted.plant(patch)
-        if model.name == "jax":
-            seeds = range(12)
-        assert not verdict(LAWS[planted.law], model, seeds), f"{planted.law} does not see: {planted.name}"
-    assert verdict(LAWS[planted.law], MODELS[model.name], seeds)
+    assert_caught(planted)
 
 
 def test_there_are_bugs_of_every_kind():
-    assert len(BUGS) >= 20
-    assert len({planted.law for planted in BUGS}) >= 18
-    assert len(BUGS) == len({planted.name for planted in BUGS})
+    BUGS.assert_of_many_kinds(20, 18)

@@ -17,19 +17,12 @@ from ncd.interpret.cost.rules import RULES, total_bytes
 from ncd.ops.control import Scan
 from ncd.ops.multilinear import Einsum, Reindex
 from ncd.ops.pointwise import Map, Reduce
-from tests.laws.test_planted_bugs import Bug, verdict
-from theory import COST_MODEL, LAWS
+from tests.planted import Bugs, assert_caught
+from theory import COST_MODEL
 
-SEEDS = range(120)
 measuring = import_module("ncd.interpret.cost.measure")     # the package has a function of that name
-BUGS: list[Bug] = []
-
-
-def bug(law: str):
-    def register(plant):
-        BUGS.append(Bug(plant.__name__.replace("_", " "), law, plant))
-        return plant
-    return register
+BUGS = Bugs(COST_MODEL)
+bug = BUGS.caught_by
 
 
 def broken(patch, operation, wrong) -> None:
@@ -256,14 +249,8 @@ def a_gather_reads_its_whole_table(patch):
 
 @pytest.mark.parametrize("planted", BUGS, ids=lambda b: b.name)
 def test_bug_is_caught(planted):
-    law = LAWS[planted.law]
-    with pytest.MonkeyPatch.context() as patch:
-        planted.plant(patch)
-        seen = not verdict(law, COST_MODEL, SEEDS)
-    assert seen, f"{planted.law} does not see: {planted.name}"
-    assert verdict(law, COST_MODEL, SEEDS)
+    assert_caught(planted)
 
 
 def test_there_are_bugs_of_every_kind():
-    assert len(BUGS) >= 20
-    assert len({planted.law for planted in BUGS}) >= 15
+    BUGS.assert_of_many_kinds(20, 15)

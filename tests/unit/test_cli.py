@@ -19,6 +19,7 @@ from ncd import cli
 from ncd.cli import main
 from ncd.interpret import trial
 from ncd.interpret.cost import MEASURES, RATIOS
+from ncd.interpret.cost.breakdown import CUTS
 from tests.semantics.test_zoo import SIZES
 
 FILE = '''\
@@ -250,6 +251,16 @@ def test_cost_by_block_and_by_axis(ncd_says):
     rows = out.splitlines()
     assert rows[3].split() == ["axis", "size", "flops", "params", "reads", "writes", "peak_memory"]
     assert rows[4].split()[:3] == ["k", "4", "1"]
+
+
+def test_what_a_cut_prints_is_what_python_has(ncd_says):
+    """Also for sizes and assumptions; each cut of Python is one of the command line."""
+    cost, given = ncd.load("m.py:attention").cost(), {"x": 2, "y": 3, "k": 4, "v": 5}
+    sizes = ["-s", *(f"{name}={number}" for name, number in given.items())]
+    for by in CUTS:
+        for more, rows in (([], cost.by(by)), (sizes, cost.by(by, **given)),
+                           (["--assume", "x>k"], cost.by(by, assume="x>k"))):
+            assert ncd_says("cost", "m.py:attention", "--by", by, *more)[1].endswith(f"\n\n{rows}\n")
 
 
 def test_cost_for_programs(ncd_says):

@@ -1,20 +1,27 @@
-"""Where a cost comes from: the same sums, cut by block or by kind of operation.
+"""Where a cost comes from: the same sums, cut by block, by kind of operation, or by axis.
 
 A cut by block opens blocks level by level; what is inside a loop is multiplied by its length. A cut by kind
-goes through every body once, however often it stands. Both add up to the total, row by row.
+goes through every body once, however often it stands. Both add up to the total, row by row. A cut by axis
+says how each measure grows with each axis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import ONE, ZERO, Size
+from ncd.errors import InputError
+from ncd.interpret.cost import table
+from ncd.interpret.cost.algebra import leading
+from ncd.interpret.cost.assume import Assumptions
 from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.measure import SUMS, Meter, Total
+from ncd.interpret.cost.regime import elasticity
 from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.multilinear import Einsum
 from ncd.ops.pointwise import Map, Reduce
@@ -24,6 +31,9 @@ if TYPE_CHECKING:
 
 ADDED = (*SUMS, "params")
 """The measures that add up over the parts of a diagram."""
+
+CUTS = ("block", "operation", "axis")
+"""What a cost is cut by."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +47,62 @@ class Row:
 
     @property
     def title(self) -> str:
-        return counted(self.name, self.count)
+        return table.counted(self.name, self.count)
 
 
-def counted(name: str, count: Size) -> str:
-    """A name and how often it stands there.
+@dataclass(frozen=True)
+class AxisRow:
+    """How the measures grow with one axis, the others fixed.
 
-    >>> counted("add", Size(1)), counted("add", Size(1200)), counted("add", Size("19*N + 2"))
-    ('add', 'add ×1,200', 'add ×(19*N + 2)')
+    Attributes:
+        axis: The symbol of its size.
+        size: Its number, None where it is not given.
+        powers: {measure: the power with which it grows in the axis in the end}.
+        percents: {measure: by how many percent it grows where the axis grows by one}, of those that have
+            a number.
     """
-    if count.constant is not None:
-        return name if count == 1 else f"{name} ×{count.constant:,}"
-    return f"{name} ×({count})" if len(count.terms) > 1 else f"{name} ×{count}"
+
+    axis: str
+    size: int | float | None
+    powers: Mapping[str, Fraction | int]
+    percents: Mapping[str, float]
+
+
+class Cut(list):
+    """The rows of a cut, in order; printed, a table of at most 80 columns.
+
+    Attributes:
+        by: What it is cut by, one of :data:`CUTS`.
+        total: The row of the whole.
+        sizes: The numbers given; with them the table has numbers and shares.
+    """
+
+    def __init__(self, rows: Iterable[Row | AxisRow], by: str, total: Row, sizes: Mapping[str, int | float]):
+        super().__init__(rows)
+        self.by, self.total, self.sizes = by, total, sizes
+
+    def __str__(self):
+        return table.axes(self) if self.by == "axis" else table.parts(self)
+
+    __repr__ = __str__
+
+
+def cut(cost: Cost, by: str = "block", depth: int = 1, assume: Iterable[str] | Assumptions = (),
+        sizes: Mapping[str, int | float] | None = None) -> Cut:
+    """The rows of a cut, see :meth:`ncd.interpret.cost.Cost.by`."""
+    if by not in CUTS:
+        raise InputError(f"no cut by {by!r}", want=", ".join(CUTS))
+    known, sizes = Assumptions.read(assume), dict(sizes or {})
+
+    def settled(row: Row) -> Row:
+        return row if not known.texts else replace(
+            row, sums={name: known.simplify(size) for name, size in row.sums.items()})
+    total = settled(Row("total", ONE, 0, {name: cost.exact[name] for name in ADDED}))
+    if by == "axis":
+        formulas = {name: known.simplify(cost.exact[name]) for name in table.GROWING}
+        return Cut(by_axis(formulas, sorted(cost.symbols), sizes), by, total, sizes)
+    rows = by_block(cost, depth) if by == "block" else by_operation(cost)
+    return Cut(map(settled, rows), by, total, sizes)
 
 
 def by_block(cost: Cost, depth: int = 1) -> list[Row]:
@@ -240,3 +294,19 @@ def _outer_first(meter: Meter, diagram: Diagram) -> list[Diagram]:
             stack += [(meter.body(op), False) for op in body.graph.ops
                       if meter.operation(op) is None and id(meter.body(op)) not in opened]
     return list(reversed(done.values()))
+
+
+# -- by axis -----------------------------------------------------------------------------
+def by_axis(formulas: Mapping[str, Size], axes: Iterable[str],
+            sizes: Mapping[str, int | float]) -> list[AxisRow]:
+    """A row for each axis: the power of each formula in it, and at sizes its percents.
+
+    >>> for row in by_axis({"flops": Size("2*x**2*m + m")}, ["m", "x"], {"x": 10, "m": 3}):
+    ...     print(row.axis, row.powers, round(row.percents["flops"], 3))
+    m {'flops': 1} 1.0
+    x {'flops': 2} 1.99
+    """
+    return [AxisRow(axis, sizes.get(axis), {
+        name: leading(size, [axis])[0] for name, size in formulas.items()}, {
+        name: elasticity(size, axis, sizes) if axis in size.symbols else 0.0
+        for name, size in formulas.items() if sizes and size.symbols <= set(sizes)}) for axis in axes]

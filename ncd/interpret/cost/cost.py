@@ -151,9 +151,7 @@ class Cost(Regimes):
             if hasattr(value, "__len__") and not isinstance(value, str):
                 numbers[name], many = value, True
             else:
-                numbers[name] = as_size(value).constant
-                if numbers[name] is None or numbers[name] <= 0:
-                    raise SizeError(f"{name} = {value} is no size", want="a positive number")
+                numbers[name] = self._number(name, value)
         missing = sorted(self.symbols - set(numbers))
         if missing:
             raise SizeError(f"no value for the size {', '.join(missing)}",
@@ -166,6 +164,13 @@ class Cost(Regimes):
             total = sum(found[each] for each in below)
             found[name] = _quotient(sum(found[each] for each in above), total)
         return found
+
+    @staticmethod
+    def _number(name: str, value) -> int | float:
+        number = as_size(value).constant
+        if number is None or number <= 0:
+            raise SizeError(f"{name} = {value} is no size", want="a positive number")
+        return number
 
     def code(self, language: str = "python", *measures: str) -> str:
         """The formulas as the text of a program.
@@ -214,16 +219,34 @@ class Cost(Regimes):
                          dict(zip(("flops", "transcendentals", "reads", "writes"), sums))))
         return rows
 
-    def by(self, cut: str = "block", depth: int = 1) -> list[breakdown.Row]:
-        """The sums cut into rows: by ``"block"`` (to a depth), or by kind of ``"operation"``.
+    def by(self, cut: str = "block", depth: int = 1, assume=(), **sizes) -> breakdown.Cut:
+        """The cost cut into rows, a list that is printed as a table; what ``ncd cost --by`` prints.
 
+        Equation:  f = Σ rows (``"block"``, ``"operation"``);  f = Θ(nᵖ), percent ∂log f/∂log n (``"axis"``)
+        Parameters:
+            cut: ``"block"``: a row for each block, opened to a depth. ``"operation"``: for each kind of
+                operation, through all bodies. ``"axis"``: for each axis n the power p with which each measure
+                grows in it (and with sizes by how many percent where it grows by one).
+            assume: Assumptions on sizes, as ``["x > 4*d"]``.
+            sizes: Numbers: with them tables have numbers and shares.
+        Returns:   A list of :class:`~ncd.interpret.cost.breakdown.Row` (FLOP, bytes, elements) or, by axis,
+                   :class:`~ncd.interpret.cost.breakdown.AxisRow` (powers and percents, no unit).
         Raises:
-            InputError: Another cut.
+            InputError: Another cut. SizeError: What is given is no size; leading terms cancel.
+
+        >>> import ncd
+        >>> ncd.zoo.residual_mlp().cost().by("axis", d=4, m=8, x=16)
+        axis  size  flops     params    reads     writes    peak_memory
+        d     4     1 (0.89)  1 (0.89)  1 (0.33)  1 (0.33)  1 (0.25)
+        m     8     1 (0.95)  1 (0.95)  1 (0.75)  1 (0.67)  1 (0.87)
+        x     16    1 (1.00)  0 (0.00)  1 (0.90)  1 (1.00)  1 (0.85)
+        <BLANKLINE>
+        the power with which each measure grows in the axis alone, (percent for a
+        percent at these sizes)
         """
         self._body  # noqa: B018
-        if cut not in ("block", "operation"):
-            raise InputError(f"no cut by {cut!r}", want="block, operation")
-        return breakdown.by_block(self, depth) if cut == "block" else breakdown.by_operation(self)
+        return breakdown.cut(self, cut, depth, assume, {
+            name: self._number(name, value) for name, value in sizes.items()})
 
     def coverage(self):
         """What share of the operations has a rule, see :class:`~ncd.interpret.cost.coverage.Coverage`."""
@@ -260,13 +283,13 @@ class Cost(Regimes):
         from ncd.interpret.cost.plot import growth
         return growth(self, axis, measure, path, **options)
 
-    def table(self, by: str = "block", depth: int = 1, **sizes) -> str:
-        """The cost cut into rows as a text of at most 80 columns, with shares where sizes are given."""
-        return table.parts(self, by, depth, sizes)
+    def table(self, by: str = "block", depth: int = 1, assume=(), **sizes) -> str:
+        """The text of :meth:`by`: at most 80 columns, with shares where sizes are given."""
+        return str(self.by(by, depth, assume, **sizes))
 
     def __str__(self):
         unknown = f"\n\n{self.coverage()}" if self._meter.unknown else ""
-        return f"{table.measures(self)}\n\n{table.parts(self)}{unknown}"
+        return f"{table.measures(self)}\n\n{self.by()}{unknown}"
 
     def __repr__(self):
         return f"<cost of {self.diagram}>\n{self}"

@@ -1,19 +1,32 @@
 """A diagram as its leaves: the operations that have a rule of their own, blocks opened.
 
 The roofline, the memory hierarchy and the collectives look at single operations; a scan stays one
-leaf, its body a flat graph of its own.
+leaf, its body a flat graph of its own. Fusion groups them; a schedule opens blocks alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import NamedTuple
 
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import ONE, Size
 from ncd.interpret.cost.measure import Meter
+from ncd.interpret.cost.rules import is_view
 from ncd.ops.control import Scan
+from ncd.ops.source import Parameter
+
+
+class Body(NamedTuple):
+    """A graph that was opened: the operation that it stands for, as a node of the body above (by number)."""
+
+    graph: Graph
+    above: int
+    node: int
+    op: Operation | None
 
 
 class Flat:
@@ -21,14 +34,38 @@ class Flat:
 
     Attributes:
         graph: Its nodes are leaves.
+        bodies: What was opened, outer ones first; the first is the diagram.
+        nodes: For each node the body that it stands in and its number there.
         places: For each node the path of its block, ``"attention/softmax"``.
         paths: For each node the numbers of the nodes that lead to it, block by block.
         owners: For each node the operation whose definition it stands in, None at the top.
     """
 
-    def __init__(self, graph: Graph, places: list[str], paths: list[tuple[int, ...]],
-                 owners: list[Operation | None]):
-        self.graph, self.places, self.paths, self.owners = graph, places, paths, owners
+    def __init__(self, graph: Graph, bodies: list[Body], nodes: list[tuple[int, int]]):
+        self.graph, self.bodies, self.nodes = graph, bodies, nodes
+
+    # Paths are as long as blocks are nested: only who asks for them pays for it.
+    @cached_property
+    def places(self) -> list[str]:
+        below = [""]
+        for body in self.bodies[1:]:
+            below.append(joined(below[body.above], self._name(body.above, body.node) or body.op.name))
+        return [joined(below[body], self._name(body, node) or (op.name if isinstance(op, Scan) else ""))
+                for op, (body, node) in zip(self.graph.ops, self.nodes)]
+
+    def _name(self, body: int, node: int) -> str | None:
+        return self.bodies[body].graph.places.get(node)
+
+    @cached_property
+    def paths(self) -> list[tuple[int, ...]]:
+        below: list[tuple[int, ...]] = [()]
+        for body in self.bodies[1:]:
+            below.append((*below[body.above], body.node))
+        return [(*below[body], node) for body, node in self.nodes]
+
+    @cached_property
+    def owners(self) -> list[Operation | None]:
+        return [self.bodies[body].op for body, _ in self.nodes]
 
     def label(self, node: int) -> str:
         """What tables and errors call a node: its place, if it has one, and its name."""
@@ -37,14 +74,27 @@ class Flat:
 
 
 def flatten(meter: Meter, diagram: Diagram) -> Flat:
-    """The leaves of a diagram in order; nothing recurses over depth."""
+    """The leaves of a diagram in order: what a rule prices, and scans."""
     meter.measure(diagram)
-    graph, places, paths, owners = Graph(diagram.graph.inputs), [], [], []
-    # A frame walks one graph: the next node, where its wires live here, its path, its nodes, its operation.
-    frames = [[diagram.graph, 0, list(range(len(graph.inputs))), "", (), None]]
+    return expanded(diagram, lambda op: None if isinstance(op, Scan) or meter.operation(op) is not None
+                  else meter.body(op))
+
+
+def expanded(diagram: Diagram, inside: Callable[[Operation], Diagram | None]) -> Flat:
+    """A diagram with its operations opened, at any depth; nothing recurses over it.
+
+    Parameters:
+        inside: What stands in the place of an operation; None for one that stays.
+    """
+    graph = Graph(diagram.graph.inputs)
+    bodies: list[Body] = [Body(diagram.graph, 0, 0, None)]
+    nodes: list[tuple[int, int]] = []
+    # A frame walks a body: its number, the next node, where its wires live here.
+    frames = [[0, 0, list(range(len(graph.inputs)))]]
     while frames:
         frame = frames[-1]
-        inner, node, wires, path, nodes, owner = frame
+        number, node, wires = frame
+        inner = bodies[number].graph
         if node == len(inner):
             frames.pop()
             made = [wires[wire] for wire in inner.outputs]
@@ -55,16 +105,29 @@ def flatten(meter: Meter, diagram: Diagram) -> Flat:
             continue
         frame[1] += 1
         op, args = inner.ops[node], [wires[wire] for wire in inner.args[node]]
-        here = inner.places.get(node) or (op.name if meter.operation(op) is None else "")
-        below = joined(path, here)
-        if isinstance(op, Scan) or meter.operation(op) is not None:
+        body = inside(op)
+        if body is None:
             wires.extend(graph.add(op, args))
-            places.append(below if op.place is not None or isinstance(op, Scan) else path)
-            paths.append((*nodes, node))
-            owners.append(owner)
+            nodes.append((number, node))
         else:
-            frames.append([meter.body(op).graph, 0, args, below, (*nodes, node), op])
-    return Flat(graph, places, paths, owners)
+            frames.append([len(bodies), 0, args])
+            bodies.append(Body(body.graph, number, node, op))
+    return Flat(graph, bodies, nodes)
+
+
+def memory_roots(flat: Flat) -> list[int]:
+    """For each wire the wire whose memory it is: views hold nothing, tied parameters are one array."""
+    roots, named = list(range(len(flat.graph.inputs))), {}
+    tied = any(op.tied for op in flat.graph.ops) or any(body.op is not None and body.op.tied
+                                                        for body in flat.bodies)
+    for node, (op, args, wires) in enumerate(flat.graph):
+        if is_view(op):
+            roots.append(roots[args[0]])
+        elif tied and isinstance(op, Parameter):
+            roots.append(named.setdefault(flat.places[node], wires[0]))
+        else:
+            roots.extend(wires)
+    return roots
 
 
 def leaves(meter: Meter, diagram: Diagram) -> Iterator[tuple[Operation, Size, str, tuple[int, ...]]]:

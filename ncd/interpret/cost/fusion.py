@@ -13,20 +13,21 @@ reads. An edge between groups goes forward only, so the groups are a schedule.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from ncd.core.array import Array
 from ncd.core.category import Diagram
+from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import Size
+from ncd.interpret.cost.flat import expanded, flatten, memory_roots
 from ncd.interpret.cost.measure import Meter, Total
-from ncd.interpret.cost.rules import array_bytes
-from ncd.interpret.interpretation import Interpretation
+from ncd.interpret.cost.rules import array_bytes, is_view
 from ncd.ops.control import Scan
 from ncd.ops.indexed import Gather
-from ncd.ops.multilinear import Reindex, View
-from ncd.ops.pointwise import Map, Stop
+from ncd.ops.multilinear import Reindex
+from ncd.ops.pointwise import Map
 from ncd.ops.source import Constant, Iota, Parameter
 
 MOST = 200_000
@@ -59,7 +60,7 @@ def traffic(meter: Meter, diagram: Diagram) -> tuple[Size, Size]:
             stack.pop()
             continue
         flat = _flat(meter, current)
-        waiting = [body for op, *_ in flat.steps if (body := _inside(meter, op)) is not None
+        waiting = [body for op in flat.graph.ops if (body := _inside(meter, op)) is not None
                    and id(body) not in done]
         if waiting:
             stack += waiting
@@ -74,29 +75,27 @@ def groups(meter: Meter, diagram: Diagram) -> Groups:
     flat = _flat(meter, diagram)
     group, count = _grouped(meter, flat)
     found = Groups([[] for _ in range(count)], [[] for _ in range(count)], [[] for _ in range(count)])
-    for (op, _, _), at in zip(flat.steps, group):
+    for op, at in zip(flat.graph.ops, group):
         if at >= 0:
             found.names[at].append(op.name)
     reads, writes = _edges(flat, group)
     for at, wire in reads:
-        found.reads[at].append((wire, flat.arrays[wire]))
+        found.reads[at].append((wire, flat.graph.types[wire]))
     made = _makers(flat, group)
     for wire in writes:
         if wire in made:                # a constant that is a result is written by no group
-            found.writes[made[wire]].append((wire, flat.arrays[wire]))
+            found.writes[made[wire]].append((wire, flat.graph.types[wire]))
     kept = [n for n in range(count) if found.names[n]]
     return Groups(*([column[n] for n in kept] for column in found))
 
 
 # -- a flat diagram ----------------------------------------------------------------------
 class _Flat(NamedTuple):
-    """Operations with the wires they read and make; ``root`` is the wire whose memory a wire is."""
+    """A flat graph; ``root`` is the wire whose memory a wire is, ``free`` are the wires that need none."""
 
-    steps: Sequence[tuple[Operation, tuple[int, ...], tuple[int, ...]]]
-    arrays: list[Array]
+    graph: Graph
     root: list[int]
     free: frozenset[int]
-    outputs: tuple[int, ...]
 
 
 def _inside(meter: Meter, op: Operation) -> Diagram | None:
@@ -105,26 +104,10 @@ def _inside(meter: Meter, op: Operation) -> Diagram | None:
 
 
 def _flat(meter: Meter, diagram: Diagram) -> _Flat:
-    if _instances(meter, diagram) <= MOST:
-        class Opened(Interpretation):
-            def rule(self, op):
-                return meter if isinstance(op, Scan) or meter.operation(op) is not None else None
-        program = Opened("fusion", {}).program(diagram)
-        steps, outputs = [(s.op, s.reads, s.writes) for s in program.steps], program.outputs
-    else:
-        graph = diagram.graph
-        steps, outputs = [(op, args, tuple(wires)) for op, args, wires in graph], graph.outputs
-    arrays: list[Array] = list(diagram.graph.inputs)
-    root, free = list(range(len(arrays))), set()
-    for op, reads, writes in steps:
-        arrays += op.cod
-        if isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming):
-            root.append(root[reads[0]])
-        else:
-            root += writes
-        if isinstance(op, (Constant, Iota)):
-            free.update(writes)
-    return _Flat(steps, arrays, root, frozenset(free), outputs)
+    small = _instances(meter, diagram) <= MOST
+    flat = flatten(meter, diagram) if small else expanded(diagram, lambda op: None)
+    free = [wire for op, _, wires in flat.graph if isinstance(op, (Constant, Iota)) for wire in wires]
+    return _Flat(flat.graph, memory_roots(flat), frozenset(free))
 
 
 def _instances(meter: Meter, diagram: Diagram) -> int:
@@ -152,24 +135,24 @@ def _entrywise(op: Operation) -> bool:
 
 
 def _moves_nothing(op: Operation) -> bool:
-    return isinstance(op, (View, Stop, Constant, Iota, Parameter)) or (
-        isinstance(op, Reindex) and op.is_renaming)
+    return is_view(op) or isinstance(op, (Constant, Iota, Parameter))
 
 
 def _grouped(meter: Meter, flat: _Flat) -> tuple[list[int], int]:
     """The group of each operation, and how many there are; those that move nothing are outside."""
     readers: dict[int, list[int]] = {}
-    for node, (op, reads, _) in enumerate(flat.steps):
+    for node, (op, reads, _) in enumerate(flat.graph):
         if not _moves_nothing(op):
             for wire in reads:
                 readers.setdefault(flat.root[wire], []).append(node)
-    kept = {flat.root[wire] for wire in flat.outputs}
-    group = [OUTSIDE] * len(flat.steps)
+    kept = {flat.root[wire] for wire in flat.graph.outputs}
+    group = [OUTSIDE] * len(flat.graph)
+    made = [wires for _, _, wires in flat.graph]
     maker: dict[int, int] = {}                          # the operation that makes a wire's memory
     members: list[list[int]] = []
     anchored: list[bool] = []
     closed: list[bool] = []                             # a loop, or a block that stays closed
-    for node, (op, reads, writes) in enumerate(flat.steps):
+    for node, (op, reads, writes) in enumerate(flat.graph):
         if _moves_nothing(op):
             continue
         before = [group[maker[root]] for wire in reads if (root := flat.root[wire]) in maker]
@@ -182,11 +165,11 @@ def _grouped(meter: Meter, flat: _Flat) -> tuple[list[int], int]:
             closed.append(_inside(meter, op) is not None)
             if anchored[-1] and not closed[-1] and not isinstance(op, (Gather, Reindex)):
                 for other in set(before):
-                    used = (reader for each in members[other] for wire in flat.steps[each][2]
+                    used = (reader for each in members[other] for wire in made[each]
                             for reader in readers.get(wire, ()))
                     if not anchored[other] and all(
                             reader == node or group[reader] == other for reader in used) and not any(
-                            wire in kept for each in members[other] for wire in flat.steps[each][2]):
+                            wire in kept for each in members[other] for wire in made[each]):
                         for each in members[other]:
                             group[each] = group[node]
                         members[group[node]] += members[other]
@@ -197,7 +180,7 @@ def _grouped(meter: Meter, flat: _Flat) -> tuple[list[int], int]:
 
 
 def _makers(flat: _Flat, group: list[int]) -> dict[int, int]:
-    return {wire: at for (_, _, writes), at in zip(flat.steps, group) if at >= 0 for wire in writes}
+    return {wire: at for (_, _, writes), at in zip(flat.graph, group) if at >= 0 for wire in writes}
 
 
 def _edges(flat: _Flat, group: list[int], apart: Collection[int] = ()
@@ -209,7 +192,7 @@ def _edges(flat: _Flat, group: list[int], apart: Collection[int] = ()
     made = _makers(flat, group)
     reads: dict[tuple[int, int], None] = {}
     writes: dict[int, None] = {}
-    for node, ((_, args, _), at) in enumerate(zip(flat.steps, group)):
+    for node, ((_, args, _), at) in enumerate(zip(flat.graph, group)):
         if at < 0:
             continue
         for wire in args:
@@ -219,7 +202,7 @@ def _edges(flat: _Flat, group: list[int], apart: Collection[int] = ()
                     reads[at, root] = None
                 if root in made:
                     writes[root] = None
-    for wire in flat.outputs:
+    for wire in flat.graph.outputs:
         if flat.root[wire] in made or flat.root[wire] in flat.free:
             writes[flat.root[wire]] = None
     return reads, writes
@@ -228,13 +211,13 @@ def _edges(flat: _Flat, group: list[int], apart: Collection[int] = ()
 def _measure(meter: Meter, flat: _Flat, done: dict) -> tuple[Size, Size]:
     group, _ = _grouped(meter, flat)
     # A body is measured by itself, and a gather or a window reads only what it takes.
-    apart = {node: op for node, (op, _, _) in enumerate(flat.steps) if group[node] >= 0 and (
+    apart = {node: (op, wires) for node, (op, _, wires) in enumerate(flat.graph) if group[node] >= 0 and (
         _inside(meter, op) is not None or (isinstance(op, (Gather, Reindex)) and not _entrywise(op)))}
     reads, writes = _edges(flat, group, apart)
     read, written, by_bodies = Total(), Total(), set()
     for _, root in reads:
-        read.add(array_bytes(flat.arrays[root], meter.convention))
-    for node, op in apart.items():
+        read.add(array_bytes(flat.graph.types[root], meter.convention))
+    for op, wires in apart.values():
         body = _inside(meter, op)
         if body is None:
             read.add(meter.operation(op).reads)
@@ -242,8 +225,8 @@ def _measure(meter: Meter, flat: _Flat, done: dict) -> tuple[Size, Size]:
         times = op.length if isinstance(op, Scan) else Size(1)
         read.add(done[id(body)][1] * times)
         written.add(done[id(body)][2] * times)
-        by_bodies.update(flat.steps[node][2])
+        by_bodies.update(wires)
     for root in writes:
         if root not in by_bodies:
-            written.add(array_bytes(flat.arrays[root], meter.convention))
+            written.add(array_bytes(flat.graph.types[root], meter.convention))
     return read.size, written.size

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ncd.core.size import Size, as_size
 from ncd.errors import InputError, SizeError
-from ncd.interpret.cost import breakdown, regime
+from ncd.interpret.cost import algebra, breakdown, regime
 
 if TYPE_CHECKING:
     from ncd.interpret.cost.cost import Cost
@@ -32,7 +32,7 @@ class Regimes:
         import sympy
         size = self._measure(measure)
         axes = regime.known_axes(size, axes)
-        found = regime.leading(size, axes)[1].sympy
+        found = algebra.leading(size, axes)[1].sympy
         return sympy.collect(sympy.expand(found), _powers(found, axes))
 
     def order(self, *axes: str, measure: str = "flops"):
@@ -58,7 +58,7 @@ class Regimes:
         unknown = sorted(set(axes) - self.symbols)
         if unknown:
             regime.known_axes(self.exact["flops"], unknown)
-        return {name: {axis: regime.leading(size, [axis])[0] for axis in axes}
+        return {name: {axis: algebra.leading(size, [axis])[0] for axis in axes}
                 for name, size in self.exact.items()}
 
     def sensitivity(self, measure: str = "flops", **sizes) -> dict[str, float]:

@@ -17,11 +17,9 @@ from ncd.core.op import Operation
 from ncd.core.pause import without_collection
 from ncd.core.size import ZERO, Atom, Size, extremum
 from ncd.interpret.cost.convention import Convention
-from ncd.interpret.cost.rules import OperationCost, array_bytes, lifted, stated, work
+from ncd.interpret.cost.rules import OperationCost, array_bytes, is_view, lifted, stated, work
 from ncd.interpret.interpretation import Interpretation
 from ncd.ops.control import Broadcast, Opaque, Scan
-from ncd.ops.multilinear import Reindex, View
-from ncd.ops.pointwise import Stop
 from ncd.ops.source import Parameter
 
 SUMS = ("flops", "transcendentals", "reads", "writes", "matrix_flops")
@@ -225,7 +223,7 @@ class Meter:
 
     def returns(self, op: Operation) -> tuple[int | None, ...]:
         """Whose memory each result is: input n's (n), its own or that of result n (−1 − n), a parameter's."""
-        if isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming):
+        if is_view(op):
             return (0,)
         if isinstance(op, Parameter):
             return (None,)

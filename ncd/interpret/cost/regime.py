@@ -10,17 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 from ncd.core import formula
-from ncd.core.size import ZERO, Atom, Size, as_size, extremum
+from ncd.core.size import Size, as_size
 from ncd.errors import AxisError, SizeError
+from ncd.interpret.cost.algebra import (
+    changes,
+    closed_root,
+    coefficients,
+    leading,
+    sign_changes,
+    signs,
+    symbols_of,
+)
 from ncd.interpret.cost.assume import Assumptions
-
-FAR = 2 ** 62
-"""No crossing is looked for beyond this size."""
 
 
 # -- growth ------------------------------------------------------------------------------
@@ -38,65 +42,6 @@ def known_axes(size: Size, axes: Iterable[str]) -> tuple[str, ...]:
     return axes
 
 
-def leading(size: Size, axes: Sequence[str]) -> tuple[Fraction | int, Size]:
-    """The degree in some axes that grow together, and the terms of that degree; the others are fixed.
-
-    A floor of a quotient grows as the quotient, a maximum as what is largest in the end.
-
-    Raises:
-        SizeError: The leading terms cancel, so that the growth is not seen.
-
-    >>> leading(Size("4*h*x**2 + 8*m*x + x//2"), ["x"])
-    (2, Size('4*h*x**2'))
-    >>> leading(Size("max(8*x*m, 4*x**2 + m)"), ["x"])
-    (2, Size('4*x**2'))
-    """
-    axes, known = set(axes), {}
-    for atom in formula.nodes([size]):
-        inside = [_top(argument, axes, known) for argument in atom.args]
-        degrees = [degree for degree, _ in inside]
-        if not any(argument.symbols & axes for argument in atom.args):
-            known[atom] = (0, _closed(atom), True)
-        elif atom.kind == "floor":
-            degree = degrees[0] - degrees[1]
-            made = inside[0][1] / inside[1][1] if degree > 0 else _closed(atom) if degree == 0 else ZERO
-            known[atom] = (degree, made, False)
-        elif atom.kind == "group":
-            known[atom] = (degrees[0], Size.rebuild(atom, (inside[0][1],)), False)
-        else:
-            degree = max(degrees) if atom.kind == "max" else min(degrees)
-            best = list(dict.fromkeys(top for d, top in inside if d == degree))
-            known[atom] = (degree, best[0] if len(best) == 1 else extremum(atom.kind, best), False)
-    return _top(size, axes, known)
-
-
-def _closed(atom: Atom) -> Size:
-    return Size.of({((atom, 1),): 1})
-
-
-def _top(size: Size, axes: set[str], known: Mapping) -> tuple:
-    """The degree and the leading terms, those of the nodes being known."""
-    by_degree: dict[Any, Size] = {}
-    exact = True
-    for monomial, coefficient in size.terms.items():
-        degree, product = 0, Size.number(coefficient)
-        for atom, exponent in monomial:
-            if isinstance(atom, str):
-                grows, base = int(atom in axes), Size.symbol(atom)
-            else:
-                grows, base, sure = known[atom]
-                exact = exact and sure
-            degree = degree + grows * exponent
-            product = product * (base if exponent == 1 else base ** exponent)
-        by_degree[degree] = by_degree.get(degree, ZERO) + product
-    for degree in sorted(by_degree, reverse=True):
-        if by_degree[degree].terms:
-            return degree, by_degree[degree]
-        if not exact:
-            raise SizeError("the leading terms cancel, so the growth is not seen", have=str(size)[:200])
-    return 0, ZERO
-
-
 def order(size: Size, axes: Sequence[str]) -> Size:
     """The leading terms without their coefficients: f = Θ(order) as the axes grow together.
 
@@ -105,12 +50,8 @@ def order(size: Size, axes: Sequence[str]) -> Size:
     """
     _, top = leading(size, axes)
     axes = set(axes)
-    powers = {tuple(item for item in monomial if _of(item[0]) & axes): 1 for monomial in top.terms}
+    powers = {tuple(item for item in monomial if symbols_of(item[0]) & axes): 1 for monomial in top.terms}
     return Size.of(powers)
-
-
-def _of(atom) -> frozenset[str] | set[str]:
-    return {atom} if isinstance(atom, str) else frozenset().union(*(a.symbols for a in atom.args))
 
 
 def elasticity(size: Size, axis: str, sizes: Mapping[str, int]) -> float:
@@ -227,10 +168,6 @@ def where_greater(left: Size, right: Size, axis: str, sizes: Mapping[str, int] |
         if sign is not None:
             return Condition(axis, ((None, None),) if sign > 0 else ())
         raise _unsure(gap, axis, gap.symbols)
-    if any(isinstance(atom, Atom) and axis in _of(atom) for monomial in gap.terms for atom, _ in monomial):
-        if gap.symbols - {axis}:
-            raise _unsure(gap, axis, gap.symbols - {axis})
-        return Condition(axis, tuple(_scanned(gap, axis)))
     return Condition(axis, _intervals(gap, axis, known))
 
 
@@ -241,98 +178,30 @@ def _unsure(gap: Size, axis: str, missing) -> SizeError:
                           f"them such as assume=[\"{' > '.join([axis, *names][:2])}\"]")
 
 
-def coefficients(size: Size, axis: str) -> dict[Any, Size]:
-    """{power of the axis: what it is multiplied by}."""
-    found: dict[Any, dict] = {}
-    for monomial, coefficient in size.terms.items():
-        power = dict(monomial).get(axis, 0)
-        rest = tuple(item for item in monomial if item[0] != axis)
-        row = found.setdefault(power, {})
-        row[rest] = row.get(rest, 0) + coefficient
-    return {power: Size.of(row) for power, row in found.items() if any(row.values())}
-
-
 def _intervals(gap: Size, axis: str, known: Assumptions) -> tuple:
     parts = coefficients(gap, axis)
-    powers = sorted(parts)
-    signs = {power: known.sign(parts[power]) for power in powers}
-    if None not in signs.values():
-        row = [signs[power] for power in powers if signs[power]]
-        changes = sum(a != b for a, b in pairwise(row))
-        if changes == 0:
-            return ((None, None),) if row and row[0] > 0 else ()
-        if changes == 1:
-            root = _root(parts, powers)
-            if root is not None:
-                return ((root, None),) if row[-1] > 0 else ((None, root),)
+    if parts is not None:
+        row = signs(parts, known)
+        count = sign_changes(row)
+        last = next((sign for sign in reversed(row) if sign), 0)
+        if count == 0:
+            return ((None, None),) if last and last > 0 else ()
+        root = closed_root(parts, row) if count == 1 else None
+        if root is not None:
+            return ((root, None),) if last > 0 else ((None, root),)
     if gap.symbols == {axis}:
-        return tuple(_scanned(gap, axis))
+        return _scanned(gap, axis)
     raise _unsure(gap, axis, gap.symbols - {axis})
 
 
-def _root(parts: Mapping[Any, Size], powers: Sequence):
-    """The one positive root in closed form: of two terms, or of a quadratic; None otherwise."""
-    import sympy
-    if len(powers) == 2:
-        low, high = powers
-        found = -parts[low].sympy / parts[high].sympy
-        return sympy.simplify(sympy.factor(found) if high - low == 1 else sympy.root(found, high - low))
-    low = powers[0]
-    if [power - low for power in powers] != [0, 1, 2]:
-        return None
-    c, b, a = (parts[power].sympy for power in powers)
-    inside = sympy.expand(b ** 2 - 4 * a * c)
-    # Both coefficients beside the square may have either sign: the positive root is this one.
-    sign = 1 if Assumptions().sign(parts[powers[2]]) != -1 else -1
-    return (-b + sign * sympy.sqrt(inside)) / (2 * a)
-
-
-def _scanned(gap: Size, axis: str) -> list[tuple]:
-    """The intervals where a size of one symbol is positive, by signs at whole numbers up to :data:`FAR`.
-
-    Between two powers of 2 as many points are tried; a polynomial's real roots are all points too.
-    """
-    evaluate = formula.compiled({"gap": gap})
-    points = {1, FAR}
-    for power in range(62):
-        low = 2 ** power
-        points |= {low + low * step // 16 for step in range(16)}
-    points |= _near_roots(gap, axis)
-    ordered = sorted(point for point in points if 1 <= point <= FAR)
-    positive = [evaluate({axis: point})["gap"] > 0 for point in ordered]
-    ends, begin = [], None if positive[0] else math.inf
-    for (a, one), (b, other) in zip(zip(ordered, positive), zip(ordered[1:], positive[1:])):
-        if one == other:
-            continue
-        while b - a > 1:
-            middle = (a + b) // 2
-            a, b = (middle, b) if (evaluate({axis: middle})["gap"] > 0) == one else (a, middle)
-        if other:
-            begin = a                   # it holds from b on, above a
-        else:
-            ends.append((begin, b))
-            begin = math.inf
-    if begin is not math.inf and positive[-1]:
-        ends.append((begin, None))
-    return ends
-
-
-def _near_roots(gap: Size, axis: str) -> set[int]:
-    """Whole numbers around the real roots of a plain polynomial."""
-    parts = coefficients(gap, axis)
-    if not all(isinstance(power, int) and part.constant is not None for power, part in parts.items()):
-        return set()
-    import numpy
-    low, high = min(parts), max(parts)
-    if high - low > 64:
-        return set()
-    row = [float(parts[power].constant) if power in parts else 0.0 for power in range(high, low - 1, -1)]
-    found = set()
-    for root in numpy.roots(row):
-        if abs(root.imag) < 1e-6 * max(1.0, abs(root)) and 0 < root.real < FAR:
-            base = int(root.real)
-            found |= {max(1, base + step) for step in (-1, 0, 1, 2)}
-    return found
+def _scanned(gap: Size, axis: str) -> tuple:
+    """The intervals where a size of one symbol is positive, at whole numbers."""
+    found = changes(gap, axis)
+    edges = [(before if rises else after, rises) for before, after, rises in found]
+    begins = not found[0][2] if found else gap.evaluate({axis: 1}) > 0      # whether it is positive at 1
+    ends = ([None] if begins else []) + [at for at, _ in edges]
+    ends += [None] * (len(ends) % 2)
+    return tuple(zip(ends[::2], ends[1::2]))
 
 
 # -- what dominates ------------------------------------------------------------------------

@@ -10,27 +10,12 @@ from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size
 from ncd.errors import NcdError
-from ncd.interpret.cost.flat import Flat, flatten
+from ncd.interpret.cost.flat import Flat, flatten, memory_roots
 from ncd.interpret.cost.measure import Meter, Total, _largest
 from ncd.interpret.cost.rules import array_bytes, total_bytes
 from ncd.ops.control import Scan
 from ncd.ops.indexed import Gather
-from ncd.ops.multilinear import Reindex, View
-from ncd.ops.pointwise import Stop
 from ncd.ops.source import Key, Parameter
-
-
-def memory_roots(flat: Flat) -> list[int]:
-    """For each wire the wire whose memory it is: views hold nothing, tied parameters are one array."""
-    roots, named = list(range(len(flat.graph.inputs))), {}
-    for node, (op, args, wires) in enumerate(flat.graph):
-        if isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming):
-            roots.append(roots[args[0]])
-        elif isinstance(op, Parameter):
-            roots.append(named.setdefault(flat.places[node], wires[0]))
-        else:
-            roots.extend(wires)
-    return roots
 
 
 class Layout:

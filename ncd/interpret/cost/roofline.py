@@ -5,6 +5,7 @@ Williams, Waterman & Patterson 2009, "Roofline", Communications of the ACM 52(4)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import cached_property
@@ -15,7 +16,7 @@ from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size, as_size, extremum
 from ncd.errors import NcdError, SizeError
 from ncd.interpret.cost import fusion
-from ncd.interpret.cost.boundary import given, leading, roots
+from ncd.interpret.cost.algebra import limit, positive_roots
 from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.machine import Machine, in_dtype, machine, width
 from ncd.interpret.cost.measure import Meter, Total
@@ -189,11 +190,21 @@ class Roofline:
         return "compute" if self._excess(sizes) >= 0 else "memory"
 
     def _excess(self, sizes: Mapping) -> int | float:
-        known, endless = given(sizes)
-        difference = (self.compute - self.memory).substitute(known)
+        # The sign of leading terms is that of their coefficient: what goes to infinity may be 1.
+        ones = {name: 1 for name, value in sizes.items() if value == math.inf}
+        return self._difference(sizes).evaluate(ones)
+
+    def _difference(self, sizes: Mapping) -> Size:
+        """Compute − memory at given sizes; the leading terms along those that go to infinity."""
+        endless = [name for name, value in sizes.items() if value == math.inf]
+        known = {name: as_size(value) for name, value in sizes.items() if name not in endless}
+        # A size that is given by others is so at their numbers.
+        numbers = {name: value for name, value in known.items() if value.constant is not None}
+        found = (self.compute - self.memory).substitute(
+            {name: value.substitute(numbers) for name, value in known.items()})
         for name in endless:
-            difference = leading(difference, name)
-        return difference.evaluate(dict.fromkeys(endless, 1))
+            found = limit(found, name)
+        return found
 
     def boundary(self, axis: str, **sizes) -> list:
         """The values of one size at which compute and memory take equally long.
@@ -217,7 +228,9 @@ class Roofline:
         if axis not in difference.symbols:
             raise SizeError(f"neither compute nor memory depends on {axis}",
                             want=", ".join(sorted(difference.symbols)) or "a diagram with symbols")
-        return roots(difference, axis, sizes)
+        if axis in sizes:
+            raise SizeError(f"the size {axis} is solved for and given")
+        return positive_roots(self._difference(sizes), axis)
 
     def regions(self, axis: str, **sizes) -> list[tuple[float, float, str]]:
         """Between which values of one size the diagram is bound by what, from 1 to infinity.

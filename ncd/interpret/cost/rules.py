@@ -177,6 +177,11 @@ def move(op: Operation, convention: Convention) -> OperationCost:
     return work(op, convention)
 
 
+def is_view(op: Operation) -> bool:
+    """Whether its result is the memory of what it reads."""
+    return isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming)
+
+
 def reindex(op: Reindex, convention: Convention) -> OperationCost:
     """A renaming is free; every other reindexing reads what it writes, once."""
     if op.is_renaming:

@@ -17,6 +17,7 @@ from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import Size, as_size
 from ncd.errors import ArityError, NcdError, SizeError
+from ncd.interpret.cost import flat
 from ncd.interpret.cost.convention import EXPRESSION
 from ncd.interpret.cost.measure import Meter
 from ncd.interpret.cost.memory import Memory, Pricer, rearranged
@@ -234,26 +235,8 @@ def opened(diagram: Diagram) -> Diagram:
     2
     """
     diagram = getattr(diagram, "diagram", diagram)
-    graph = Graph(diagram.graph.inputs)
-    # A frame walks one graph: its next node, and where its wires are here.
-    frames = [[diagram.graph, 0, list(range(len(graph.inputs)))]]
-    while frames:
-        inner, node, wires = frames[-1]
-        if node == len(inner):
-            frames.pop()
-            made = [wires[wire] for wire in inner.outputs]
-            if frames:
-                frames[-1][2].extend(made)
-            else:
-                graph.outputs = tuple(made)
-            continue
-        frames[-1][1] += 1
-        op, args = inner.ops[node], [wires[wire] for wire in inner.args[node]]
-        if isinstance(op, Block) and op.place is None:
-            frames.append([op.body.graph, 0, args])
-        else:
-            wires.extend(graph.add(op, args))
-    return Diagram.from_graph(graph)
+    return Diagram.from_graph(flat.expanded(diagram, lambda op: op.body if isinstance(op, Block)
+                                            and op.place is None else None).graph)
 
 
 def _marked(graph: Graph, order: Sequence[int]) -> Diagram:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from ncd.core import formula
-from ncd.core.size import Atom, Size, as_size
+from ncd.core.size import Size, as_size
 from ncd.errors import InputError, SizeError
+from ncd.interpret.cost.algebra import (
+    FAR,
+    closed_root,
+    coefficients,
+    halved,
+    no_closed_form,
+    sign_changes,
+    signs,
+)
 from ncd.interpret.cost.assume import Assumptions
-from ncd.interpret.cost.regime import FAR, coefficients
 
 
 def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes):
@@ -52,11 +59,12 @@ def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes
     if name not in gap.symbols:
         raise SizeError(f"the equation does not depend on {name!r}: its maxima do not at any size allowed",
                         have=f"{gap} = 0"[:300])
-    held = any(isinstance(atom, Atom) and name in _symbols(atom)
-               for monomial in gap.terms for atom, _ in monomial)
-    if held or (gap.symbols == {name} and not _simple(gap, name)):
-        return _searched(gap, name, held)
-    found = _closed(gap, name, known)
+    parts = coefficients(gap, name)
+    row = None if parts is None else signs(parts, known)
+    root = None if parts is None else closed_root(parts, row)
+    if root is None and (parts is None or gap.symbols == {name}):
+        return _searched(gap, name, parts is None)
+    found = _closed(gap, name, row, root)
     if gap != given and isinstance(found, (int, float)) and found < 1:     # what fell away does so from 1 on
         raise SizeError(f"no positive whole {name} satisfies it: already 1 is too much",
                         have=f"{given} = 0"[:300])
@@ -86,38 +94,16 @@ def _size(value) -> Size:
     return as_size(value)
 
 
-def _symbols(atom: Atom) -> frozenset[str]:
-    return frozenset().union(*(argument.symbols for argument in atom.args))
-
-
-def _simple(gap: Size, name: str) -> bool:
-    powers = sorted(coefficients(gap, name))
-    return len(powers) == 2 or [power - powers[0] for power in powers] == [0, 1, 2]
-
-
-def _closed(gap: Size, name: str, known: Assumptions):
-    import sympy
-    parts = coefficients(gap, name)
-    powers = sorted(parts)
-    signs = [known.sign(parts[power]) for power in powers]
-    if not _simple(gap, name):
-        raise SizeError(f"no closed form for {name}", have=f"{gap} = 0"[:300],
-                        mend=f"give {', '.join(f'{s}=...' for s in sorted(gap.symbols - {name}))}")
-    if None not in signs and sum(a != b for a, b in pairwise(signs)) == 0:
+def _closed(gap: Size, name: str, row: Sequence[int | None], root):
+    """The one positive root: a number, or a formula in the sizes that are left."""
+    if sign_changes(row) == 0:
         raise SizeError(f"no positive {name} satisfies it", have=f"{gap} = 0"[:300])
-    low = powers[0]
-    if len(powers) == 2:
-        degree = powers[1] - low
-        found = sympy.factor(-parts[low].sympy / parts[powers[1]].sympy)
-        root = found if degree == 1 else found ** sympy.Rational(degree.denominator, degree.numerator)
-    else:
-        c, b, a = (parts[power].sympy for power in powers)
-        if signs[0] is not None and signs[0] == signs[2]:
-            raise SizeError(f"{name} has two values or none", have=f"{gap} = 0"[:300])
-        above = -1 if signs[2] == -1 else 1
-        root = (-b + above * sympy.sqrt(sympy.expand(b ** 2 - 4 * a * c))) / (2 * a)
+    if root is None:
+        raise no_closed_form(gap, name)
+    if len(row) > 2 and row[0] is not None and row[0] == row[-1]:
+        raise SizeError(f"{name} has two values or none", have=f"{gap} = 0"[:300])
     if root.free_symbols:
-        return sympy.simplify(root)
+        return root
     number = float(root)
     return int(root) if root == int(number) else number
 
@@ -125,8 +111,7 @@ def _closed(gap: Size, name: str, known: Assumptions):
 def _searched(gap: Size, name: str, held: bool):
     """The root of a formula of one symbol that grows: by halving."""
     if gap.symbols - {name}:
-        raise SizeError(f"no closed form for {name}: the formula has floors or maxima in it",
-                        mend=f"give {', '.join(f'{s}=...' for s in sorted(gap.symbols - {name}))}")
+        raise no_closed_form(gap, name)
     evaluate = formula.compiled({"gap": gap})
 
     def over(at) -> bool:
@@ -139,19 +124,10 @@ def _searched(gap: Size, name: str, held: bool):
     if high == 1:
         raise SizeError(f"no positive whole {name} satisfies it: already 1 is too much",
                         have=f"{gap} = 0"[:300])
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if over(middle) else (middle, high)
+    low, high = halved(over, low, high)
     if held or evaluate({name: low})["gap"] == 0:
         return low
-    import sympy
-    x = sympy.Symbol("x", positive=True)
-    whole = sympy.lambdify(x, sum(part.sympy * x ** power for power, part in coefficients(gap, name).items()))
-    below, above = float(low), float(high)
-    for _ in range(100):
-        middle = (below + above) / 2
-        below, above = (below, middle) if whole(middle) > 0 else (middle, above)
-    return (below + above) / 2
+    return halved(over, float(low), float(high))[1]
 
 
 def _system(equations: Sequence, unknowns: str | Sequence[str], sizes: Mapping):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ncd.core.size import ZERO, Size
 from ncd.core.text import TIE, WIDTH, hung
 from ncd.interpret.cost import written
-from ncd.interpret.cost.breakdown import Row, counted
 
 if TYPE_CHECKING:
+    from ncd.interpret.cost.breakdown import Cut, Row
     from ncd.interpret.cost.cost import Cost
 
 MOST = 6
@@ -143,19 +143,31 @@ def ratio(part: Size, whole: Size, given: Mapping[str, int] | None = None) -> fl
 # -- cut into parts ----------------------------------------------------------------------
 COLUMNS = {"block": (("flops", "FLOP"), ("params", "params"), ("traffic", "bytes")),
            "operation": (("flops", "FLOP"), ("transcendentals", "calls"), ("traffic", "bytes"))}
+GROWING = ("flops", "params", "reads", "writes", "peak_memory")
+"""The measures of a cut by axis."""
 
 
-def parts(cost: Cost, by: str = "block", depth: int = 1, given: Mapping[str, int] | None = None) -> str:
+def parts(rows: Cut) -> str:
     """The rows of a cut and their total: numbers with shares, or formulas where sizes are missing.
 
     Blocks stand as in the diagram; kinds of operations have no order of their own: the largest come first.
     """
-    rows, given = cost.by(by, depth), dict(given or {})
-    total = {name: cost.exact[name] for name in rows[0].sums} if rows else {}
+    total, given = rows.total.sums, rows.sizes
     known = all(size.symbols <= set(given) for size in total.values())
-    if by == "operation":
-        rows = sorted(rows, key=lambda row: -written.rank(row.sums["flops"], given if known else None))
-    return (_numbers if known else _formulas)(by, rows, {"flops": ZERO} | total, given)
+    ordered = rows if rows.by == "block" else sorted(
+        rows, key=lambda row: -written.rank(row.sums["flops"], given if known else None))
+    return (_numbers if known else _formulas)(rows.by, ordered, total, given)
+
+
+def counted(name: str, count: Size) -> str:
+    """A name and how often it stands there.
+
+    >>> counted("add", Size(1)), counted("add", Size(1200)), counted("add", Size("19*N + 2"))
+    ('add', 'add ×1,200', 'add ×(19*N + 2)')
+    """
+    if count.constant is not None:
+        return name if count == 1 else f"{name} ×{count.constant:,}"
+    return f"{name} ×({count})" if len(count.terms) > 1 else f"{name} ×{count}"
 
 
 def title(name: str, count: Size, given: Mapping[str, int]) -> str:
@@ -221,6 +233,29 @@ def _formulas(by: str, rows: Sequence[Row], total: Mapping[str, Size], given: Ma
     if names:
         lines += hung(f"{'no FLOP':<{room}}" + "        " * shared, ", ".join(names))
     return "\n".join(lines)
+
+
+def axis_cells(rows: Cut) -> list[list[str]]:
+    """A cut by axis as texts, its head first."""
+    sized = bool(rows.sizes)
+    cells = [["axis", *["size"] * sized, *GROWING]]
+    for row in rows:
+        cells.append([row.axis, *["-" if row.size is None else str(row.size)] * sized, *(
+            str(row.powers[name]) + (f" ({row.percents[name]:.2f})" if name in row.percents else "")
+            for name in GROWING)])
+    return cells
+
+
+def axes(rows: Cut) -> str:
+    """A cut by axis: the powers, and in brackets the percents."""
+    if not rows:
+        return "the cost depends on no size"
+    cells = axis_cells(rows)
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    note = "the power with which each measure grows in the axis alone"
+    note += ", (percent for a percent at these sizes)" if rows.sizes else ""
+    grid = ["  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths)).rstrip() for line in cells]
+    return "\n".join([*grid, "", *hung("", note)])
 
 
 # -- for programs and papers ---------------------------------------------------------------

@@ -13,7 +13,7 @@ from ncd.build.generators import elementwise, parameter, scan
 from ncd.build.trace import trace
 from ncd.core.category import Diagram, Ty
 from ncd.core.size import ZERO, Size, parse_size
-from ncd.errors import InputError
+from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import measure
 from ncd.interpret.cost.breakdown import ADDED, by_operation, kind
 from ncd.interpret.cost.measure import SUMS
@@ -141,10 +141,69 @@ def test_kinds_are_named_by_what_they_do():
     assert kind(make.opaque("spectrum", "x -> x").on("b x").graph.ops[0]) == "spectrum"
 
 
+# -- by axis, and as tables --------------------------------------------------------------
+@pytest.mark.parametrize("name", ZOO)
+def test_a_cut_by_axis_says_what_exponents_and_sensitivities_say(name):
+    cost = measure(ZOO[name]())
+    at = {symbol: 3 + n % 5 for n, symbol in enumerate(sorted(cost.symbols))}
+    rows, powers = cost.by("axis", **at), cost.exponents()
+    assert [row.axis for row in rows] == sorted(cost.symbols) and rows.by == "axis"
+    for row in rows:
+        assert row.size == at[row.axis] and set(row.powers) == set(row.percents)
+        for measured, percent in row.percents.items():
+            assert row.powers[measured] == powers[measured][row.axis]
+            sensitivities = cost.sensitivity(measured, **at)
+            assert percent == sensitivities.get(row.axis, 0.0)
+
+
+def test_a_cut_by_axis_of_some_sizes_has_percents_of_what_has_a_number():
+    cost = ncd.einsum("y k, x k -> y x").cost()
+    assert {row.axis: (row.size, row.percents) for row in cost.by("axis", x=3, y=5)} == {
+        "k": (None, {"params": 0.0, "writes": 0.0}), "x": (3, {"params": 0.0, "writes": 1.0}),
+        "y": (5, {"params": 0.0, "writes": 1.0})}
+    assert all(row.size is None and not row.percents for row in cost.by("axis"))
+
+
+def test_a_cut_is_printed_as_its_table():
+    cost = ncd.zoo.pre_norm_block().cost()
+    at = {"x": 128, "m": 512, "h": 8, "k": 64, "f": 2048}
+    for by in ("block", "operation", "axis"):
+        for sizes in ({}, at):
+            rows = cost.by(by, **sizes)
+            assert isinstance(rows, list) and str(rows) == repr(rows) == cost.table(by, **sizes)
+            assert max(map(len, str(rows).splitlines())) <= 80
+    assert str(cost.by("axis")).splitlines()[:2] == [
+        "axis  flops  params  reads  writes  peak_memory", "f     1      1       1      1       1"]
+    assert str(ncd.einsum("a b, b -> a").bind(a=2, b=3).cost().by("axis")) == "the cost depends on no size"
+
+
+def test_assumptions_settle_how_a_maximum_grows():
+    wide = tanh.on("x m") >> tanh >> make.reduce("sum", "x") >> make.reduce("sum", "m")
+    square = ncd.einsum("m -> m n") >> make.reduce("sum", "n") >> make.reduce("sum", "m")
+    cost = (wide @ square.bind(n="m")).cost()
+    assert cost.exact["activations"] == parse_size("max(4*m**2 + 4*m + 4, 8*m*x)")
+    assert [row.powers["peak_memory"] for row in cost.by("axis")] == [2, 1]
+    settled = cost.by("axis", assume="x > 2*m", x=100, m=9)
+    assert [row.powers["peak_memory"] for row in settled] == [1, 1]
+    assert settled[0].percents["peak_memory"] == 1
+
+
+def test_rows_under_an_assumption_add_up():
+    cost = elementwise("sigmoid").on("m").repeat("n").bind(n="max(x, y)").cost()
+    assert cost.exact["flops"] == parse_size("3*m*max(x, y)")
+    for by in ("block", "operation"):
+        rows = cost.by(by, assume="x > y")
+        assert rows.total.sums["flops"] == total(rows, "flops") == parse_size("3*m*x")
+        assert total(cost.by(by), "flops") == cost.exact["flops"]
+
+
 def test_what_cuts_refuse():
     cost = ncd.zoo.residual_mlp().cost()
     with pytest.raises(InputError, match="no cut by 'layer'") as error:
         cost.by("layer")
-    assert error.value.details["want"] == "block, operation"
+    assert error.value.details["want"] == "block, operation, axis"
     with pytest.raises(InputError, match="no cut by 'ops'"):
         cost.table("ops")
+    for bad in (0, -3, "m"):
+        with pytest.raises(SizeError, match=r"d = .* is no size"):
+            cost.by("axis", d=bad)

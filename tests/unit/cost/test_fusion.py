@@ -33,6 +33,8 @@ def step():
     return traced(lambda s, u: (s + tanh(u), s), "m, m")
 
 
+SCALE = traced(lambda a: a * parameter("w", "x")(), "x").block("scale", tied=True)
+
 BY_HAND = {  # name: diagram, bytes read, bytes written
     "a chain is one group": (tanh.on("x y") >> exp >> relu, "4*x*y", "4*x*y"),
     "work after a contraction": (einsum("x k, k y -> x y") >> tanh >> exp, "4*x*k + 4*k*y", "4*x*y"),
@@ -55,6 +57,12 @@ BY_HAND = {  # name: diagram, bytes read, bytes written
                                                "4*x"),
     "a constant that is a result is written": (make.constant(0.5, "x"), 0, "4*x"),
     "parameters are read": (traced(lambda a: a * parameter("w", "x")(), "x"), "8*x", "4*x"),
+    "a tied parameter is one array": (
+        traced(lambda a: (a + parameter("w", "x", tied=True)()) * parameter("w", "x", tied=True)(), "x"),
+        "8*x", "4*x"),
+    "two parameters are two": (
+        traced(lambda a: (a + parameter("w", "x")()) * parameter("w", "x")(), "x"), "12*x", "4*x"),
+    "the parameters of a tied block are one array": (SCALE >> SCALE, "8*x", "4*x"),
     "a gather reads what it takes": (make.gather("n").on("n f, e : index(n)"), "4*e*f + 4*e", "4*e*f"),
     "what joins a gather is read": (traced(lambda t, i, b: make.gather("n")(t, i) + b,
                                            "n f, e : index(n), e f"), "8*e*f + 4*e", "4*e*f"),
@@ -91,7 +99,7 @@ def assert_groups_are_a_schedule(made: Diagram) -> None:
     maker: dict[int, int] = {}
     anchors: dict[int, int] = {}
     members: dict[int, int] = {}
-    for (op, reads, writes), at in zip(flat.steps, group):
+    for (op, reads, writes), at in zip(flat.graph, group):
         assert (at == fusion.OUTSIDE) == fusion._moves_nothing(op)
         if at == fusion.OUTSIDE:
             continue
@@ -133,14 +141,14 @@ def test_results_are_written_and_blocks_are_seen_through(made):
     graph = made.graph
     cost = measure(made)
     roots = fusion._flat(cost._meter, made)
-    own = {roots.root[wire] for wire in roots.outputs if roots.root[wire] >= len(graph.inputs)}
+    own = {roots.root[wire] for wire in roots.graph.outputs if roots.root[wire] >= len(graph.inputs)}
     at = dict.fromkeys(made.symbols, 4)
     assert cost.exact["fused_writes"].evaluate(at) >= 0
-    if not any(fusion._inside(cost._meter, op) is not None for op, *_ in roots.steps):
-        made_here = {wire for op, _, writes in roots.steps if not isinstance(op, fusion.Parameter)
+    if not any(fusion._inside(cost._meter, op) is not None for op in roots.graph.ops):
+        made_here = {wire for op, _, writes in roots.graph if not isinstance(op, fusion.Parameter)
                      for wire in writes}
-        least = sum(int(roots.arrays[wire].elements.evaluate(at)) for wire in own & made_here
-                    if roots.arrays[wire].dtype == "float") * 4
+        least = sum(int(roots.graph.types[wire].elements.evaluate(at)) for wire in own & made_here
+                    if roots.graph.types[wire].dtype == "float") * 4
         assert cost.exact["fused_writes"].evaluate(at) >= least
 
 

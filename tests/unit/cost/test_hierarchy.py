@@ -16,8 +16,7 @@ from ncd.build.notation import einsum
 from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
 from ncd.interpret.cost import Level, Machine, hierarchy, roofline
-from ncd.interpret.cost.flat import flatten
-from ncd.interpret.cost.residency import memory_roots
+from ncd.interpret.cost.flat import flatten, memory_roots
 from ncd.ops.multilinear import Einsum
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.source import Parameter

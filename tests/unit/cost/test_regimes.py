@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 import ncd
 from ncd.core.size import Size, parse_size
 from ncd.errors import AxisError, InputError, SizeError
-from ncd.interpret.cost.regime import (
-    Condition,
-    dominant,
-    elasticity,
-    leading,
-    order,
-    where_greater,
-)
+from ncd.interpret.cost.algebra import leading
+from ncd.interpret.cost.regime import Condition, dominant, elasticity, order, where_greater
 from tests.strategies import EXAMPLES, examples
 from tests.unit.cost.formulas import NAMES, nested, points, polynomials
 
