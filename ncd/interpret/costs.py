@@ -41,7 +41,8 @@ class Subject(NamedTuple):
             else ""
         none = f"none given of {', '.join(missing)}" if missing else "all are numbers"
         lines = [report.head(self.title, self.diagram),
-                 *table.hung("sizes    ", report.sizes(self.sizes, none) + more)]
+                 *table.hung("sizes    ", report.sizes(self.sizes, none).replace(
+                     " = ", f"{table.TIE}={table.TIE}") + more)]
         if self.cost.taps != "dense":
             lines.append("taps     those on the padding are not counted")
         if self.cost.masks != "dense":
@@ -207,7 +208,7 @@ def versus(one: Subject, other: Subject, form: str) -> str:
         names = [title if len(title) <= 18 else f"{title[:17]}…" for title in (one.title, other.title)]
         lines.append(f"{'measure':<17}{'unit':<10}{names[0]:>18}{names[1]:>20}{'ratio':>11}")
         for name, unit, left, right, share in rows:
-            ratio = "" if share is None else table.exact(share)
+            ratio = "" if share is None else table.times(share)
             lines.append(f"{name:<17}{unit:<10}{table.short(table.number(left, one.sizes)):>18}"
                          f"{table.short(table.number(right, one.sizes)):>20}{ratio:>11}".rstrip())
     else:
@@ -216,7 +217,7 @@ def versus(one: Subject, other: Subject, form: str) -> str:
             made.append(((name, unit), one.number(left), left))
             made.append((("", "versus"), other.number(right), right if left != right else "the same"))
             if share is not None and left != right:
-                made.append((("", "ratio"), share, "" if one.sizes else table.exact(share)))
+                made.append((("", "ratio"), share, "" if one.sizes else table.times(share)))
         lines.append(table.columns(made, (15, 9), one.sizes, bool(one.sizes)))
     return _ended("\n".join([*lines, "", *_where(one, other, conditions)]))
 

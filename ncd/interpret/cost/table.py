@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ncd.core.size import ZERO, Size
@@ -32,14 +33,27 @@ def cut(left: str, size: Size | str, given: Mapping[str, int] | None = None) -> 
 
 
 def exact(value) -> str:
-    """A number with all its digits; a float with six, or whole.
+    """A number with all its digits up to 18; a float with six, or whole.
 
-    >>> exact(1234567), exact(0.5), exact(5606064.3), exact(None)
-    ('1,234,567', '0.5', '5,606,064', '-')
+    >>> exact(1234567), exact(0.5), exact(5606064.3), exact(10**20), exact(None)
+    ('1,234,567', '0.5', '5,606,064', '1e+20', '-')
     """
+    if value is None:
+        return "-"
+    if isinstance(value, int) and abs(value) >= 10 ** 18:
+        return f"{Decimal(value).normalize():.6g}"              # it may be beyond all floats
     if isinstance(value, float) and not 1e6 <= abs(value) < 1e15:
-        return f"{value:,.6g}"
-    return "-" if value is None else f"{value:,.0f}"
+        return f"{value:.6g}"
+    return f"{value:,.0f}" if isinstance(value, float) else f"{value:,}"
+
+
+def times(value: float) -> str:
+    """A ratio with four digits, or whole.
+
+    >>> times(0.99951), times(31.4827), times(12345.6)
+    ('0.9995', '31.48', '12,346')
+    """
+    return f"{value:,.0f}" if 1e4 <= value < 1e8 else f"{value:.4g}"
 
 
 PREFIXES = "kMGTPEZY"
@@ -55,6 +69,8 @@ def short(value) -> str:
         return "-"
     if abs(value) < 1000:
         return str(value) if isinstance(value, int) else f"{value:.3g}"
+    if abs(value) >= 1000 ** (len(PREFIXES) + 1):
+        return f"{Decimal(value).normalize():.3g}"
     power, scaled = 0, float(value)
     while abs(scaled) >= 999.5 and power < len(PREFIXES):
         scaled, power = scaled / 1000, power + 1

@@ -20,8 +20,14 @@ MAX_COLLECTED = 64
 """A sum of more terms is written term by term."""
 DEEP = 50
 """A formula of nodes deeper in one another is written as ``str`` has it."""
+LEAST = 10
+"""No line of a formula is broken to less."""
 NARROW = 24
 """No bracket is hung where less than this would be left of the line."""
+
+
+class _NoRoom(Exception):
+    """Brackets in one another leave no room in their lines."""
 
 
 class Sum(NamedTuple):
@@ -69,12 +75,12 @@ def lines(size: Size, width: int, most: int | None = None,
     if len(text(forms[0])) > width:
         size = common.simplified(size)
         forms = [write.plain(size), *write.forms(size)]
-    made = [(_laid(form, width), form) for form in forms]
-    found, form = min(made, key=_effort)
+    made = [(pieces, form) for form in forms if (pieces := _fitting(form, width))]
+    found, form = min(made, key=_effort, default=(textwrap.wrap(text(forms[0]), width), forms[0]))
     if most is None or len(found) <= most + 1:
         return found
     for parts in (3, 2, 1):
-        found = _laid(_fewer(form, parts), width)
+        found = _fitting(_fewer(form, parts), width) or found
         if len(found) <= most:
             return found
     whole = [_fewer(each, 1).terms for each in (next(write.forms(size), form), write.plain(size))]
@@ -82,8 +88,18 @@ def lines(size: Size, width: int, most: int | None = None,
 
     def first(count: int) -> list[str]:
         rest = ((False, f"… {len(terms) - count} more terms"),)
-        return _laid(Sum(terms[:count] + rest), width)
-    return first(max(1, bisect_right(range(len(terms) - 1), most, key=lambda count: len(first(count))) - 1))
+        made = Sum(terms[:count] + rest)
+        return _fitting(made, width) or textwrap.wrap(text(made), width)
+    found = first(max(1, bisect_right(range(len(terms) - 1), most, key=lambda count: len(first(count))) - 1))
+    return found if len(found) <= most + 1 else [*found[:most], "…"]
+
+
+def _fitting(form: Sum, width: int) -> list[str] | None:
+    """A form in lines; None where its brackets leave no room."""
+    try:
+        return _laid(form, width)
+    except _NoRoom:
+        return None
 
 
 def _effort(item: tuple[list[str], Sum]) -> tuple:
@@ -238,6 +254,8 @@ def _laid(form: Sum | Product | Call | str, width: int) -> list[str]:
     whole = text(form)
     if len(whole) <= width:
         return [whole]
+    if width < LEAST:
+        raise _NoRoom
     if isinstance(form, str):
         return _words(form, width)
     if isinstance(form, Sum):
