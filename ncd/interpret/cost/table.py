@@ -43,7 +43,7 @@ def exact(value) -> str:
     if isinstance(value, int) and abs(value) >= 10 ** 18:
         return f"{Decimal(value).normalize():.6g}"              # it may be beyond all floats
     if isinstance(value, float) and not 1e6 <= abs(value) < 1e15:
-        return f"{value:.6g}"
+        return f"{value:,.6g}"
     return f"{value:,.0f}" if isinstance(value, float) else f"{value:,}"
 
 

@@ -109,8 +109,8 @@ def test_a_formula_of_many_nodes_in_one_another():
 
 
 def test_numbers():
-    assert [exact(value) for value in (0, 1234, 2.5, 5606064.25, 1e20, 12 * 10 ** 400, None)] == [
-        "0", "1,234", "2.5", "5,606,064", "1e+20", "1.2e+401", "-"]
+    assert [exact(value) for value in (0, 1234, 2.5, 103035.4, 5606064.25, 1e20, 12 * 10 ** 400, None)] == [
+        "0", "1,234", "2.5", "103,035", "5,606,064", "1e+20", "1.2e+401", "-"]
     assert [percent(share) for share in (1.0, 0.5, 0.0004, 0.0, None)] == ["100.0%", "50.0%", "<0.1%", "", ""]
     assert [short(value) for value in (0, 999, 12_345, 25_769_803_776, 10 ** 30)] == [
         "0", "999", "12.3k", "25.8G", "1e+30"]
