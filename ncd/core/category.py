@@ -107,14 +107,15 @@ class Diagram(markov.Diagram):
         graph.outputs = tuple(wires)
         self._set(graph, dom, cod)
 
-    # A graph, or the parts that it is made of: ("then" or "tensor", left, right), ("op", op).
+    # A graph, or what it is made of: "then" or "tensor", left, right; "op", an operation.
     # Slots, since a fold makes a diagram for each box.
-    __slots__ = ("_cod", "_dom", "_graph", "_parts")
+    __slots__ = ("_cod", "_dom", "_graph", "_kind", "_left", "_right")
     _inside = _factors = None
 
     def _set(self, graph: Graph | None, dom: Ty | None = None, cod: Ty | None = None,
-             parts: tuple | None = None) -> Diagram:
-        self._graph, self._parts, self._dom, self._cod = graph, parts, dom, cod
+             kind: str | None = None, left=None, right: Diagram | None = None) -> Diagram:
+        self._graph, self._dom, self._cod = graph, dom, cod
+        self._kind, self._left, self._right = kind, left, right
         return self
 
     @classmethod
@@ -160,7 +161,7 @@ class Diagram(markov.Diagram):
             graph.outputs = tuple(flatten(self, graph))
             if self._cod is None:
                 self._cod = Ty.of([graph.types[wire] for wire in graph.outputs])
-            self._graph, self._parts, self._factors = graph, None, None
+            self._set(graph, self._dom, self._cod)._factors = None
         return self._graph
 
     @property
@@ -187,7 +188,7 @@ class Diagram(markov.Diagram):
                     raise NcdError(f"cannot compose a diagram with {other!r}")
             if result.cod != other.dom:
                 other = Diagram.align(other, result.cod.inside, left=result)
-            result = object.__new__(Diagram)._set(None, result.dom, other.cod, ("then", result, other))
+            result = object.__new__(Diagram)._set(None, result.dom, other.cod, "then", result, other)
         return result
 
     def tensor(self, *others: Diagram) -> Diagram:
@@ -196,7 +197,7 @@ class Diagram(markov.Diagram):
         for other in others:
             if not isinstance(other, Diagram):
                 other = self.whisker(getattr(other, "diagram", other))
-            result = object.__new__(Diagram)._set(None, parts=("tensor", result, other))
+            result = object.__new__(Diagram)._set(None, None, None, "tensor", result, other)
         return result
 
     @classmethod
@@ -323,7 +324,7 @@ class Box(markov.Box, Diagram):
     is_dagger = False
 
     def __init__(self, op):
-        self._set(None, parts=("op", op))
+        self._set(None, None, None, "op", op)
         self.data = op
 
     @property

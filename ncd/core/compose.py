@@ -20,13 +20,12 @@ def factors(diagram: Diagram) -> list[Diagram]:
     """The factors of a composite of one kind, in order."""
     if diagram._factors is not None:    # the domain was asked for just before
         return diagram._factors
-    kind, found, stack = diagram._parts[0], [], [diagram]
+    kind, found, stack = diagram._kind, [], [diagram]
     while stack:
         item = stack.pop()
-        parts = item._parts
-        if parts is not None and parts[0] == kind:
-            stack.append(parts[2])
-            stack.append(parts[1])
+        if item._kind == kind:
+            stack.append(item._right)
+            stack.append(item._left)
         else:
             found.append(item)
     diagram._factors = found
@@ -35,14 +34,12 @@ def factors(diagram: Diagram) -> list[Diagram]:
 
 def ends(diagram: Diagram, side: str) -> list[Array]:
     """The arrays of a box's or of a tensor's domain ("dom") or codomain ("cod")."""
-    if diagram._parts[0] == "op":
-        return getattr(diagram._parts[1], side)
+    if diagram._kind == "op":
+        return getattr(diagram._left, side)
     found: list[Array] = []
     for leaf in factors(diagram):
-        parts = leaf._parts
         # A box's operation is read at once: of a long row no types are made.
-        found.extend(getattr(parts[1], side) if parts is not None and parts[0] == "op"
-                     else getattr(leaf, side).inside)
+        found.extend(getattr(leaf._left, side) if leaf._kind == "op" else getattr(leaf, side).inside)
     return found
 
 
@@ -54,13 +51,12 @@ def flatten(diagram: Diagram, graph: Graph) -> list[int]:
     while True:
         # Descend: a leaf makes its wires, a composite waits for its factors.
         if item is not None:
-            parts = item._parts
             if item._graph is not None:
                 wires = graph.append(item._graph, wires)
-            elif parts[0] == "op":
-                wires = graph.add(parts[1], wires)
+            elif item._kind == "op":
+                wires = graph.add(item._left, wires)
             else:
-                tasks.append((_Chain if parts[0] == "then" else _Row)(factors(item), wires, graph))
+                tasks.append((_Chain if item._kind == "then" else _Row)(factors(item), wires, graph))
                 wires = None
         if not tasks:
             return list(wires)
@@ -80,10 +76,9 @@ class _Chain:
     def next(self, made):
         wires, add = self.wires if made is None else made, self.graph.add
         for part in self.parts:
-            parts = part._parts
-            if parts is None or parts[0] != "op":
+            if part._kind != "op":
                 return part, wires
-            wires = add(parts[1], wires)
+            wires = add(part._left, wires)
         return None, wires
 
 
@@ -100,11 +95,10 @@ class _Row:
         if made is not None:
             joined.extend(made)
         for part in self.parts:
-            parts = part._parts
-            if parts is None or parts[0] != "op":
+            if part._kind != "op":
                 self.start = start + len(part.dom.inside)
                 return part, wires[start:self.start]
-            end = start + len(parts[1].dom)
-            joined.extend(add(parts[1], wires[start:end]))
+            end = start + len(part._left.dom)
+            joined.extend(add(part._left, wires[start:end]))
             start = end
         return None, joined

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
+from itertools import pairwise
 
 
 class Graph:
@@ -63,11 +64,18 @@ class Graph:
     @cached_property
     def producer(self) -> list[int]:
         """For each wire the node that makes it, −1 for an input."""
-        made = [-1] * len(self.types)
-        for node, (_, _, wires) in enumerate(self):
-            for wire in wires:
-                made[wire] = node
+        made = [-1] * len(self.inputs)
+        for node, width in enumerate(self._widths):
+            if width == 1:
+                made.append(node)
+            else:
+                made.extend([node] * width)
         return made
+
+    @property
+    def _widths(self) -> list[int]:
+        """How many wires each node makes."""
+        return [after - first for first, after in pairwise([*self.first, len(self.types)])]
 
     @cached_property
     def last_use(self) -> list[int]:
@@ -87,22 +95,24 @@ class Graph:
 
         This order does not change under interchange, swaps and the comonoid laws.
         """
-        return self._post_order([self.producer[wire] for wire in self.outputs], set())
+        return self._post_order([self.producer[wire] for wire in self.outputs], bytearray(len(self)))
 
-    def _post_order(self, roots: Sequence[int], seen: set[int]) -> list[int]:
+    def _post_order(self, roots: Sequence[int], seen: bytearray) -> list[int]:
+        """The nodes that reach the roots and are not seen yet, each after those that it reads."""
         found: list[int] = []
-        stack = [(root, False) for root in reversed(roots) if root >= 0]
+        producer, args = self.producer, self.args
+        stack = [root for root in reversed(roots) if root >= 0]     # ~node: all that it reads is found
         while stack:
-            node, done = stack.pop()
-            if done:
-                found.append(node)
-            elif node not in seen:
-                seen.add(node)
-                stack.append((node, True))
-                for wire in reversed(self.args[node]):
-                    parent = self.producer[wire]
-                    if parent >= 0 and parent not in seen:
-                        stack.append((parent, False))
+            node = stack.pop()
+            if node < 0:
+                found.append(~node)
+            elif not seen[node]:
+                seen[node] = 1
+                stack.append(~node)
+                for wire in reversed(args[node]):
+                    parent = producer[wire]
+                    if parent >= 0 and not seen[parent]:
+                        stack.append(parent)
         return found
 
     @cached_property
@@ -111,9 +121,10 @@ class Graph:
         order = self.order
         if len(order) == len(self):
             return [node for node in order if self.ops[node].place is not None]
-        reached = set(order)
-        dead = [node for node in range(len(self))
-                if node not in reached and self.ops[node].place is not None]
+        reached = bytearray(len(self))
+        for node in order:
+            reached[node] = 1
+        dead = [node for node, op in enumerate(self.ops) if not reached[node] and op.place is not None]
         if dead:
             digest = self._digests()
             dead.sort(key=digest.__getitem__)
@@ -162,15 +173,14 @@ class Graph:
         return names
 
     # -- equality ----------------------------------------------------------------
-    def _number(self, table: dict, operations: dict) -> tuple:
+    def _number(self, table: dict, operations: dict, seen: dict[int, int]) -> tuple:
         """Hash-cons into tables shared with another graph: equal values get equal numbers.
 
-        Each operation object is compared once, so nested shared blocks stay linear.
+        Each operation object is compared once (``seen``), so nested shared blocks stay linear.
         """
-        serial, seen = self._serial, {}
+        serial = self._serial
         number, bases = list(range(len(self.inputs))), []
-        widths = [after - first for first, after in zip(self.first, [*self.first[1:], len(self.types)])]
-        for node, (op, args) in enumerate(zip(self.ops, self.args)):
+        for node, (op, args, width) in enumerate(zip(self.ops, self.args, self._widths)):
             kind = seen.get(id(op))
             if kind is None:
                 kind = seen[id(op)] = operations.setdefault(op, len(operations))
@@ -178,9 +188,9 @@ class Graph:
             base = table.get(key)
             if base is None:
                 base = table[key] = table["next"]
-                table["next"] += max(1, widths[node])
+                table["next"] += max(1, width)
             bases.append(base)
-            number.extend(range(base, base + widths[node]))
+            number.extend(range(base, base + width))
         dead = ()
         if len(self.order) < len(self):
             reached = set(self.order)
@@ -193,8 +203,27 @@ class Graph:
             return True
         if self.inputs != other.inputs or len(self.outputs) != len(other.outputs):
             return False
-        table, operations = {"next": len(self.inputs)}, {}
-        return self._number(table, operations) == other._number(table, operations)
+        alike = 0
+        if self.outputs == other.outputs and self.args == other.args:
+            alike = self._alike(other)
+            if alike == len(self):
+                return True             # written alike, as mostly
+        table, operations, seen = {"next": len(self.inputs)}, {}, {}
+        return self._number(table, operations, seen) == other._number(
+            table, operations, {id(b): seen[id(a)] for a, b in zip(self.ops[:alike], other.ops)})
+
+    def _alike(self, other: Graph) -> int:
+        """How many operations are equal one by one, from the first on; each pair is compared once."""
+        same: set | None = set() if all(
+            len(set(map(id, ops))) < len(ops) for ops in (self.ops, other.ops)) else None
+        for node, (a, b) in enumerate(zip(self.ops, other.ops)):
+            if a is b or (same is not None and (id(a), id(b)) in same):
+                continue
+            if a != b:
+                return node
+            if same is not None:
+                same.add((id(a), id(b)))
+        return len(self)
 
     @cached_property
     def code(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
+from ncd.core.pause import without_collection
 from ncd.errors import InputError, SizeError
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.ops.control import Broadcast, Scan
@@ -40,6 +41,7 @@ class _Places(Interpretation):
 OPENED = _Places("places", {})
 
 
+@without_collection
 def places(diagram: Diagram) -> tuple[dict[Path, Slot], dict[Path, Key]]:
     """The parameters and the keys drawn by place, in canonical order.
 

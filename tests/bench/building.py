@@ -72,9 +72,9 @@ def main() -> None:
                         for cached in ("producer", "order", "placed", "_serial"):
                             side.graph.__dict__.pop(cached, None)
                     return left == right
-                times.append(best(compare))
+                times.append(best(compare, 10))
         elif name == "cost":
-            times = [best(lambda made=made: chain(made).cost().flops) for made in (small, large)]
+            times = [best(lambda made=made: chain(made).cost().flops, 5) for made in (small, large)]
         else:
             times = [best(lambda made=made: work(made), 10) for made in (small, large)]
         rows.append((name, *times, math.log10(times[1] / times[0])))

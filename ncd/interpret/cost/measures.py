@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ncd.core.pause import without_collection
 from ncd.core.size import Size
 from ncd.interpret.cost import fusion
 from ncd.interpret.cost.measure import Total, longest
@@ -45,6 +46,7 @@ class Measures(Mapping):
             self._work(name)
         return self.known[name]
 
+    @without_collection
     def _work(self, name: str) -> None:
         cost, body = self.cost, self.cost._body
         flops, calls, reads, writes, matrix = cost._less(body.sums, ())

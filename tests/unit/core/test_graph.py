@@ -232,3 +232,23 @@ def test_an_operation_without_outputs_and_one_without_inputs():
 def test_equality_compares_types_first():
     assert Diagram.id("x") != Diagram.id("x=3") and Diagram.id("x") != Diagram.id("x, x")
     assert Diagram.discard(X) != Diagram.discard(Ty("y")) and Diagram.id(Ty()) != Diagram.discard(X)
+
+
+def test_nested_blocks_are_compared_once_however_they_are_written():
+    """Each level holds the one below three times: compared again and again, 40 levels would not end."""
+    def nested(depth: int, reverse: bool) -> Diagram:
+        made = elementwise("tanh").on("x")
+        for _ in range(depth):
+            inner = made.block("level")
+
+            def body(x, inner=inner):
+                y = inner(inner(x))
+                if reverse:
+                    second, first = elementwise("exp")(y), elementwise("relu")(y)
+                else:
+                    first, second = elementwise("relu")(y), elementwise("exp")(y)
+                return inner(first + second)
+            made = trace(lambda x: body(x), Ty("x").inside)
+        return made
+    assert nested(40, False) == nested(40, False) and nested(40, False) == nested(40, True)
+    assert nested(40, False) != nested(41, False)
