@@ -68,7 +68,7 @@ def size_runs(size: Size) -> Runs:
     >>> size_runs(Size("k") ** -0.5)
     (Run(text='k', style='italic', level=0), Run(text='−1/2', style='roman', level=1))
     >>> plain(size_runs(Size("2") ** 0.5 * Size("t"))), plain(size_runs(Size("x + 1") ** 0.5))
-    ('21/2·t', '(x+1)1/2')
+    ('21/2t', '(x+1)1/2')
     """
     made: list[Run] = []
 
