@@ -22,6 +22,7 @@ from ncd.ops.control import Block, Scan
 
 Box = tuple[float, float, float, float]
 SLACK = 1.0             # pixels that do not matter: antialiasing
+CLEAR = 1.0             # from a separator down to a label
 NEAR = WIRE / 2         # how far a label may be from its wire
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -138,6 +139,45 @@ def texts_uncrossed(scene: Scene) -> Iterator[str]:
     for i, j in meeting(boxes, [grown(span(line), 0.01) for line in lines]):
         if i not in under and lines[j].inside(boxes[i]) > SLACK:
             yield f"{plain(texts[i].runs)!r} at {boxes[i]} is crossed by {lines[j].wire}"
+
+
+def labels_under_separators(scene: Scene) -> Iterator[str]:
+    """A separator stands clear above the labels under it, or it looks like an overline."""
+    lines = [piece for piece in pieces(scene, dashes=True)
+             if piece.wire.kind == "dash" and piece.y0 == piece.y1]
+    texts = [text for text in texts_of(scene) if isinstance(text.about, tuple)]
+    boxes = [text.bounds() for text in texts]
+    for i, j in meeting([(*box[:1], box[1] - CLEAR, *box[2:]) for box in boxes],
+                        [grown(span(line), 0.01) for line in lines]):
+        yield f"{plain(texts[i].runs)!r} at {boxes[i]} touches {lines[j].wire}"
+
+
+def separators_between_wires(scene: Scene) -> Iterator[str]:
+    """A separator that goes along between two wires stands off the upper one, too."""
+    level = [piece for piece in pieces(scene, dashes=True) if piece.y0 == piece.y1]
+    dashes = [piece for piece in level if piece.wire.kind == "dash"]
+    wires = [piece for piece in level if piece.wire.kind != "dash"]
+    boxes = [(*span(piece)[:3], piece.y1 + WIRE / 4) for piece in wires]
+    for i, j in meeting(boxes, [grown(span(piece), 0.01) for piece in dashes]):
+        if min(boxes[i][2], dashes[j].x1) - max(boxes[i][0], dashes[j].x0) > WIRE:
+            yield f"{dashes[j].wire} runs {dashes[j].y0 - wires[i].y0} below {wires[i].wire}"
+
+
+def separators_cross_once(scene: Scene) -> Iterator[str]:
+    """A wire that goes up or down crosses a separator at most once on its way: it does not weave."""
+    curves = [piece for piece in pieces(scene) if piece.curved]
+    dashes = [Piece(item, at) for item in scene.elements if isinstance(item, Wire) and item.kind == "dash"
+              for at in range(len(item.points) - 1)]
+    changes: dict[tuple[int, int], list[tuple[float, bool]]] = {}
+    for i, j in meeting([span(piece) for piece in curves], [span(piece) for piece in dashes], -0.01):
+        curve, dash = curves[i], dashes[j]
+        left, right = max(curve.x0, dash.x0), min(curve.x1, dash.x1)
+        sides = [(x, curve.y(x) > dash.y(x)) for x in numpy.linspace(left, right, 24)]
+        changes.setdefault((i, id(dash.wire)), []).extend(sides)
+    for (i, _), sides in changes.items():
+        above = [side for _, side in sorted(sides)]
+        if sum(a != b for a, b in pairwise(above)) > 1:
+            yield f"{curves[i].wire} weaves about a separator at {sorted(sides)[0][0]}"
 
 
 def texts_in_or_off_marks(scene: Scene) -> Iterator[str]:
@@ -403,7 +443,8 @@ def wires_join(scene: Scene, graph: Graph) -> Iterator[str]:
 
 CHECKS: dict[str, Callable[[Scene], Iterator[str]]] = {
     check.__name__: check for check in (
-        texts_apart, texts_uncrossed, texts_in_or_off_marks, marks_apart, marks_uncrossed, regions_uncrossed,
+        texts_apart, texts_uncrossed, labels_under_separators, separators_cross_once,
+        texts_in_or_off_marks, marks_apart, marks_uncrossed, regions_uncrossed,
         on_the_page, columns_complete, ends_meet, lines_distinct, labels_near)}
 
 
@@ -417,4 +458,4 @@ def faults(scene: Scene, graph: Graph | None = None, apart: bool = False) -> lis
     return found
 
 
-__all__ = ["CHECKS", "MARGIN", "faults", "wires_join"]
+__all__ = ["CHECKS", "MARGIN", "faults", "separators_between_wires", "wires_join"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ncd.build.mend import mends, missing_axes
+from ncd.build.mend import keywords, mends, missing_axes
 from ncd.build.unify import unify
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
@@ -94,7 +94,8 @@ def _check_capture(diagram: Diagram, arrays: Sequence[Array], extra: Sequence[Ax
         raise AmbiguityError(
             f"the axis {label} of input {position} would be captured by {describe(diagram)}",
             have=_shown(arrays), want=_shown(dom), why=problems,
-            mend=[f'to broadcast over it, keep it apart: rename it before, .rename({label}="{apart}")',
+            mend=["to broadcast over it, keep it apart: rename it before, "
+                  f".rename({keywords({label: apart})})",
                   f'to identify the two, then take the diagonal: ncd.einsum("{label} {label} -> {label}")'])
 
 

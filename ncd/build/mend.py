@@ -55,10 +55,10 @@ def _renaming(diagram: Diagram, arrays: Arrays, left: Diagram | None, absent: li
     for sizes in ({}, _bindings(arrays, absent)):
         given = [array.substitute(sizes) for array in arrays]
         if _ends(diagram).isdisjoint(back) and fits(diagram.relabel(pairs), given):
-            return [f"rename one axis: .rename({_keywords(pairs)})", *_bound(sizes)]
+            return [f"rename one axis: .rename({keywords(pairs)})", *_bound(sizes)]
         if left is not None and _ends(left).isdisjoint(pairs) \
                 and fits(diagram, [array.relabel(back) for array in given]):
-            return [f"rename one axis before: .rename({_keywords(back)})", *_bound(sizes)]
+            return [f"rename one axis before: .rename({keywords(back)})", *_bound(sizes)]
     return []
 
 
@@ -67,7 +67,7 @@ def _on_wires(diagram: Diagram, arrays: Arrays, absent: list[Absent], fits: Fits
     lines, made = [], list(arrays)
     for position, missing, spare in absent:
         for m, s in zip(missing, spare):
-            lines.append(f'relabel input {position + 1}: ncd.reindex("{s} -> {m}={s}", {s}="{m}")')
+            lines.append(f'relabel input {position + 1}: ncd.reindex("{s} -> {m}={s}", {keywords({s: m})})')
         made[position] = made[position].relabel(dict(zip(spare, missing)))
         for m in missing[len(spare):]:
             axis = Axis(m, next((array.size(m) for array in arrays if m in array.labels), None))
@@ -76,7 +76,7 @@ def _on_wires(diagram: Diagram, arrays: Arrays, absent: list[Absent], fits: Fits
     for sizes in ({}, _bindings(arrays, absent)):
         if fits(diagram, [array.substitute(sizes) for array in made]):
             return lines + _bound(sizes)
-    return [f'.rename({m}="{s}") needs {m} = {s}, but {size} and {arrays[position].size(s)} differ'
+    return [f'.rename({keywords({m: s})}) needs {m} = {s}, but {size} and {arrays[position].size(s)} differ'
             for position, missing, spare in absent for m, s in zip(missing, spare)
             for size in {array.size(m) for array in arrays if m in array.labels}]
 
@@ -105,5 +105,12 @@ def _ends(diagram: Diagram) -> frozenset[str]:
     return frozenset(x for array in (*diagram.dom.inside, *diagram.cod.inside) for x in array.labels)
 
 
-def _keywords(labels: dict[str, str]) -> str:
-    return ", ".join(f'{old}="{new}"' for old, new in labels.items())
+def keywords(labels: dict[str, str]) -> str:
+    """The labels as arguments by name, as Python reads them: a label with a prime is no name.
+
+    >>> print(keywords({"x": "y"}), keywords({"x'": "y"}))
+    x="y" **{"x'": "y"}
+    """
+    if all(map(str.isidentifier, labels)):
+        return ", ".join(f'{old}="{new}"' for old, new in labels.items())
+    return "**{" + ", ".join(f'"{old}": "{new}"' for old, new in labels.items()) + "}"

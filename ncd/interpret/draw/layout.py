@@ -13,17 +13,19 @@ from collections.abc import Callable, Container, Sequence
 from ncd.core.graph import Graph
 from ncd.interpret.draw import schedule
 from ncd.interpret.draw.mathtext import Run, Runs, axis_runs, runs_width, symbol_runs, word
-from ncd.interpret.draw.measure import DASH, LABEL_SIZE, PAD, WIRE
+from ncd.interpret.draw.measure import LABEL_SIZE, PAD, WIRE
 from ncd.interpret.draw.multi import MultiAxis, kind_of, multi_runs, rise
 from ncd.interpret.draw.plan import Plan, rows_of
 from ncd.interpret.draw.rules import commutes
-from ncd.interpret.draw.scene import Column, Scene, Strand, Text, dot
+from ncd.interpret.draw.scene import STEEP, Column, Scene, Strand, Text, dot
+from ncd.interpret.draw.separator import NEAR, Separators, lift
 from ncd.interpret.draw.settle import Chunk, settle
 from ncd.interpret.draw.stand import Stand, travel
 from ncd.interpret.draw.sweep import fewer_crossings
 from ncd.ops.pointwise import Map
 
 STAY = 8             # the pull of a wire towards its own height, against 1 for the rest
+TOP = float("-inf")
 
 
 class Bundle:
@@ -57,7 +59,6 @@ class Layout:
         self.graph, self.plan, self.framed, self.apart = graph, plan, framed, apart
         self.labels = labels or label_runs
         self.scene, self.x = Scene(), 0.0
-        self.dashes: dict[tuple[int, int], Strand] = {}
         self.live: list[Bundle] = []
         columns = schedule.columns(graph)
         arranged = self._arranged(columns)
@@ -115,8 +116,7 @@ class Layout:
                        for n in range(rows_of(array))]
             self.live.append(Bundle(wire, array, strands))
         self.inputs = [bundle.ys for bundle in self.live]
-        self.dashes = {(index - 1, index): Strand(0.0, ys[0] - DASH, "dash")
-                       for index, ys in enumerate(self.inputs) if index}
+        self.dashes = Separators(self.scene, [bundle.ys[0] - lift(bundle.array) for bundle in self.live[1:]])
         self._types(() if self.framed else [(b, range(len(b.strands))) for b in self.live], 12.0)
 
     def _end(self, tails: Sequence[float]) -> None:
@@ -130,14 +130,15 @@ class Layout:
                                 0.0, index, pulls))
         tops = settle(chunks, 0.0)
         rows = [[top + offset for offset in chunk.offsets] for top, chunk in zip(tops, chunks)]
-        self._gap(items, rows, [top - DASH for top in tops])
+        seams = [top - lift(self.live[item.slots[0].source].array) for top, item in zip(tops, items)]
+        self._gap(items, rows, seams, [TOP] * len(rows))
         bare = not len(self.graph) and self.graph.outputs == tuple(range(len(self.graph.inputs)))
         shown = [] if self.framed or bare else [(b, range(len(b.strands))) for b in self.live]
         self._types(shown, 40.0 if bare and not self.framed else 12.0)
         self.outputs = [bundle.ys for bundle in self.live]
         for bundle in self.live:
             self.scene.elements.extend(strand.done() for strand in bundle.strands)
-        self._finish(self.dashes.values())
+        self.dashes.finish(self.dashes)
         self.scene.width = self.x
 
     # -- a column of types -----------------------------------------------------------
@@ -153,7 +154,7 @@ class Layout:
                                                     about=(bundle.array, row)))
                     widths.append(runs_width(runs, LABEL_SIZE))
         width = max(least, max(widths) + 12 if max(widths) else 0.0)
-        for strand in (*(strand for bundle in self.live for strand in bundle.strands), *self.dashes.values()):
+        for strand in (*(strand for bundle in self.live for strand in bundle.strands), *self.dashes):
             strand.to(self.x + width)
         self.scene.columns.append(Column(self.x + width / 2, tuple(
             (bundle.array, tuple(bundle.ys)) for bundle in self.live), self.x, self.x + width,
@@ -166,9 +167,12 @@ class Layout:
                   if item.node >= 0 else None for item in items]
         rows, edges = self._heights(items, stands)
         slot_rows = [ys for item_rows in rows for ys in item_rows]
-        seams = [edge[1] if index == 0 else ys[0] - DASH
-                 for item_rows, edge in zip(rows, edges) for index, ys in enumerate(item_rows)]
-        self._gap(items, slot_rows, seams)
+        seams = [edge[1] if slot is item.slots[0] else ys[0] - lift(self.live[slot.source].array)
+                 for item, item_rows, edge in zip(items, rows, edges)
+                 for slot, ys in zip(item.slots, item_rows)]
+        floors = [edges[number - 1][2] + 2 if number and slot is item.slots[0] else TOP
+                  for number, item in enumerate(items) for slot in item.slots]
+        self._gap(items, slot_rows, seams, floors)
         self._operate(items, stands, rows, edges, last)
 
     def _heights(self, items, stands) -> tuple[list, list]:
@@ -201,7 +205,8 @@ class Layout:
             if stands[number]:
                 stands[number].place(split, top, bottom, ys[0])
                 ys = [*ys[:1], *(made[0] for made in stands[number].out_rows)]
-            seam = min(min(ys) - DASH, top - 2)
+            first = self.live[item.slots[0].source].array if item.slots else stands[number].op.cod[0]
+            seam = min(min(ys) - lift(first), top - 2)
             seam = seam if above is None else max(seam, above + 2)
             rows.append(split)
             edges.append((top, seam, bottom))
@@ -235,9 +240,16 @@ class Layout:
                     primary[slot.source] = slot
         return primary
 
-    def _gap(self, items, rows: Sequence[Sequence[float]], seams: Sequence[float]) -> None:
-        """Bring each array to its slots by curves; copies branch at dots, unused arrays end."""
+    def _gap(self, items, rows: Sequence[Sequence[float]], seams: Sequence[float],
+             floors: Sequence[float]) -> None:
+        """Bring each array to its slots by curves; copies branch at dots, unused arrays end.
+
+        The separator over each slot is to stand between its floor and its seam.
+        """
         slots = [slot for item in items for slot in item.slots]
+        sources = [slot.source for slot in slots]
+        lasts = [TOP, *(ys[-1] + NEAR for ys in rows)]
+        seams = self.dashes.steady(sources, seams, [*map(max, lasts, floors)])
         branches: dict[int, list[int]] = {}
         for index, slot in enumerate(slots):
             branches.setdefault(slot.source, []).append(index)
@@ -245,7 +257,9 @@ class Layout:
         dead = len(branches) < len(self.live)
         deltas = [y - was for slot, ys in zip(slots, rows)
                   for y, was in zip(ys, self.live[slot.source].ys)]
-        width = max(travel(deltas), self._steps(slots, seams))
+        steps = self.dashes.steps(sources, seams)
+        sloped = [abs(step) for step in steps if abs(step) <= STEEP]
+        width = max(travel(deltas + [step for step in steps if abs(step) > STEEP]), *sloped, 0.0)
         lead = 8.0 if copied or dead else 0.0
         start, end = self.x + lead, self.x + max(lead, lead + width)
         fresh: list[Bundle | None] = [None] * len(slots)
@@ -272,35 +286,10 @@ class Layout:
                 fresh[index] = Bundle(bundle.wire, bundle.array, strands)
                 if len(found) > 1 and strands[0].y != heights[0]:
                     new.append((fresh[index], range(len(strands))))
-        self._carry_dashes(slots, seams, start, end)
+        self.dashes.carry(sources, seams, start, end)
         self.live, self.x = [bundle for bundle in fresh if bundle is not None], end
         if new:
             self._types(new, 6.0)
-
-    def _steps(self, slots, seams: Sequence[float]) -> float:
-        """The room that separators need to change their heights at 45°."""
-        steps = [abs(self.dashes[pair].y - seam) for pair, seam in (
-            ((above.source, below.source), seam) for above, below, seam in zip(slots, slots[1:], seams[1:]))
-            if pair in self.dashes]
-        return max(steps, default=0.0)
-
-    def _carry_dashes(self, slots, seams: Sequence[float], start: float, end: float) -> None:
-        """Separators go on between two arrays that stay neighbours; others end or begin."""
-        old, self.dashes = self.dashes, {}
-        for index in range(1, len(slots)):
-            pair = (slots[index - 1].source, slots[index].source)
-            strand = old.pop(pair, None)
-            if strand is None:
-                strand = Strand(end - 0.35 * (end - start), seams[index], "dash")
-            else:
-                strand.to(start)
-            strand.to(end, seams[index])
-            self.dashes[index - 1, index] = strand
-        self._finish(old.values())
-
-    def _finish(self, dashes) -> None:
-        """Keep the separators that are long enough to be seen as such."""
-        self.scene.elements.extend(strand.done() for strand in dashes if strand.x - strand.points[0][0] > 14)
 
     def _operate(self, items, stands, rows, edges, last: bool) -> None:
         """Draw the marks of a column between what goes in and what comes out."""
@@ -336,7 +325,7 @@ class Layout:
                 if changed and not last:
                     new.append((bundle, changed))
             sides.append((len(item.slots), len(stand.op.cod)))
-        self._dashes_by(items, stands, sides, [edge[1] for edge in edges], begin + pad, end)
+        self.dashes.cross(stands, sides, [edge[1] for edge in edges], begin + pad, end)
         self.live, self.x = live, end
         self._types(new, 10.0)
 
@@ -349,36 +338,6 @@ class Layout:
             return strand
         self.scene.elements.append(strand.done())
         return Strand(strand.x, strand.y, strand.kind, (array, row))
-
-    def _dashes_by(self, items, stands, sides, seams, middle: float, end: float) -> None:
-        """Separators pass between operations, end where one takes both arrays, and begin after it."""
-        kept: dict[tuple[int, int], Strand] = {}
-        arrays_in = [number for number, (ins, _) in enumerate(sides) for _ in range(ins)]
-        arrays_out = [number for number, (_, outs) in enumerate(sides) for _ in range(outs)]
-        between: dict[tuple[int, int], Strand] = {}
-        for index in range(1, len(arrays_in)):
-            strand = self.dashes[index - 1, index]
-            pair = (arrays_in[index - 1], arrays_in[index])
-            if pair[0] == pair[1]:
-                strand.to(max(strand.x, stands[pair[0]].seam_end(middle)))
-                self._finish([strand])
-            else:
-                strand.to(middle)
-                between[pair] = strand
-        seen: dict[int, int] = {}
-        for index, number in enumerate(arrays_out):
-            seen[number] = seen.get(number, -1) + 1
-            if index == 0:
-                continue
-            pair = (arrays_out[index - 1], number)
-            if pair[0] == pair[1]:
-                strand = Strand(end, stands[number].out_rows[seen[number]][0] - DASH, "dash")
-            else:
-                strand = between.pop(pair, None) or Strand(middle, seams[number], "dash")
-                strand.to(end)
-            kept[index - 1, index] = strand
-        self._finish(between.values())
-        self.dashes = kept
 
 
 def label_runs(array, row: int, hidden: Container[str] = ()) -> Runs:

@@ -15,8 +15,8 @@ from ncd.interpret.draw.advances import ADVANCES
 from ncd.interpret.draw.palette import dark as dark_roles
 
 WIRE = 20.0          # between two wires of one array
-BUNDLE = 36.0        # between the last wire of an array and the first of the next
-DASH = 18.0          # from a separator down to the next wire
+BUNDLE = 38.0        # between the last wire of an array and the first of the next
+DASH = 20.0          # from a separator down to the next wire
 PAD = 8.0            # room left and right of a mark
 LABEL_SIZE, NAME_SIZE, BOLD_SIZE, TITLE_SIZE, LETTER_SIZE = 15.0, 19.0, 22.0, 13.0, 27.0
 RISE = 4.5           # from a wire up to the foot of its label

@@ -14,7 +14,7 @@ from ncd.interpret.draw.decorate import decorated
 from ncd.interpret.draw.glyph import Mark
 from ncd.interpret.draw.layout import Layout, label_runs
 from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, axis_runs, runs_width, size_runs, word
-from ncd.interpret.draw.measure import LABEL_SIZE, TITLE_SIZE, WIRE
+from ncd.interpret.draw.measure import DASH, LABEL_SIZE, TITLE_SIZE, WIRE
 from ncd.interpret.draw.memory import remembered
 from ncd.interpret.draw.merge import Merged, merged_graph, merged_plan
 from ncd.interpret.draw.multi import kind_of
@@ -129,8 +129,8 @@ class _Opener:
 
     # -- a repetition ------------------------------------------------------------------
     def _scan(self, op: Scan, drawn, level: int, depth: int) -> Mark:
-        leads = [WIRE + 4 if i in op.sequences else 0.0 for i in range(len(op.dom))]
-        tails = [0.0 if i < op.states else WIRE + 4 for i in range(len(op.cod))]
+        leads = [WIRE + DASH if i in op.sequences else 0.0 for i in range(len(op.dom))]
+        tails = [0.0 if i < op.states else WIRE + DASH for i in range(len(op.cod))]
         graph = op.body.graph
         if len(graph) > SMALL_BODY and depth == 0:
             graph = Block(op.title, op.body).diagram.graph

@@ -122,7 +122,9 @@ def function_runs(op: Map) -> Runs:
     """What a scalar function with its constants looks like: ``×k^{-1/2}``, ``1−·``, ``max 0``."""
     function, constants = op.function, op.constants
     symbol = function.symbol or function.name
-    style = Run(symbol, ITALIC) if symbol.isalpha() and symbol.isascii() else Run(symbol)
+    spoken = symbol.replace("_", " ").strip() or symbol
+    named = spoken.replace(" ", "").isalpha()
+    style = Run(spoken, ITALIC) if named and spoken.isascii() else Run(symbol)
     if all(constant is None for constant in constants):
         if function.name in ("square", "reciprocal"):
             return (Run("·"), Run("2" if function.name == "square" else "−1", level=1))
@@ -141,7 +143,7 @@ def function_runs(op: Map) -> Runs:
         return (*value, Run("·", level=1))
     if function.name in ("subtract", "divide") and second is None:
         return (*value, style, Run("·"))
-    space = (Run("\u2009"),) if symbol.isalpha() else ()
+    space = (Run("\u2009"),) if named else ()
     return (style, *space, *value)
 
 

@@ -16,6 +16,8 @@ from ncd.interpret.draw.measure import DOT, DOUBLE, INK
 
 Point = tuple[float, float]
 Bounds = tuple[float, float, float, float]
+STEEP = 40.0         # the highest step of a separator that is a line
+PIECES, PIECE = 12, 20.0     # how many lines a higher one has at least, and how high each is at most or so
 REGION, SEPARATOR, LINE, MARK, TEXT = range(5)
 
 
@@ -43,6 +45,13 @@ class Wire:
         if self.kind != "double":
             return (self.points,)
         return tuple(tuple((x, y + side) for x, y in self.points) for side in (-DOUBLE, DOUBLE))
+
+    @property
+    def ends(self) -> list[int]:
+        """Which points end a level stretch or a step: those inside the long step of a separator do not."""
+        points, last = self.points, len(self.points) - 1
+        return [at for at in range(last + 1) if not self.straight or at in (0, last)
+                or points[at][1] in (points[at - 1][1], points[at + 1][1])]
 
     def bounds(self) -> Bounds:
         xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
@@ -177,7 +186,15 @@ class Strand:
             points.append((x, y))
 
     def _jog(self, x: float, y: float) -> None:
-        """A separator changes its height along a line at 45°, or steeper where it must."""
+        """A separator changes its height along a line at 45°, or steeper where it must; where it goes far,
+        it runs beside the curves of the wires that it keeps apart, as any line would cross them."""
+        if abs(y - self.y) > STEEP:
+            pieces = max(PIECES, round(abs(y - self.y) / PIECE))
+            (left, top), parts = self.points[-1], [n / pieces for n in range(1, pieces)]
+            self.points += [(left + (x - left) * (1.5 * t - 1.5 * t * t + t ** 3),
+                             top + (y - top) * (3 - 2 * t) * t * t) for t in parts]
+            self.points.append((x, y))
+            return
         slope = min(abs(y - self.y), x - self.x)
         start = (x + self.x - slope) / 2
         if start > self.x:

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ncd.interpret.draw.measure import BUNDLE, WIRE
+from ncd.interpret.draw.measure import BUNDLE, DASH, WIRE
 
 
 @dataclass
@@ -41,7 +41,7 @@ def distance(above: Chunk, below: Chunk) -> float:
     """The least distance from the last row of one chunk to the first row of the next."""
     if above.bundle is not None and above.bundle == below.bundle:
         return max(WIRE, above.down + below.up + 2)
-    return max(BUNDLE, above.down + 20, below.up + 18, above.down + below.up + 10)
+    return max(BUNDLE, above.down + DASH + 2, below.up + 18, above.down + below.up + 10)
 
 
 def depths(chunks: Sequence[Chunk]) -> list[float]:
@@ -64,7 +64,7 @@ def settle(chunks: Sequence[Chunk], home: float | None = None, low: float | None
         low, high: Bounds of the first row of all and of the last.
 
     >>> settle([Chunk(pulls=[(0.0, 1)]), Chunk(pulls=[(50.0, 1)]), Chunk(pulls=[(60.0, 2)])])
-    [-12.0, 24.0, 60.0]
+    [-16.0, 22.0, 60.0]
     """
     packed = depths(chunks)
     heap: list[tuple[float, float]] = []

@@ -122,7 +122,7 @@ def _goes_on(row: str) -> bool:
 
 
 def _wire(grid: Grid, wire: Wire) -> None:
-    (x, y), *rest = wire.points
+    (x, y), *rest = (wire.points[at] for at in wire.ends)
     for to_x, to_y in rest:
         start, stop, here, there = grid.column(x), grid.column(to_x), grid.row(y), grid.row(to_y)
         if wire.kind == "fence":

@@ -7,13 +7,14 @@ leaves the row and another enters the next, where each wire tells its label agai
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from ncd.interpret.draw.mathtext import Runs, runs_width
 from ncd.interpret.draw.measure import FAINT, LABEL_SIZE
 from ncd.interpret.draw.multi import kind_of, rise
-from ncd.interpret.draw.scene import Column, Element, Scene, Shape, Text, Wire
+from ncd.interpret.draw.scene import Bounds, Column, Element, Scene, Shape, Text, Wire
 
 TAIL = 34.0          # how far a tail reaches
 DROP = 9.0           # how far it goes down, and comes from above
@@ -46,30 +47,54 @@ def wrapped(scene: Scene, width: float, label: Callable[[object, int], Runs]) ->
             dx += TAIL + lead
         if number < len(cuts):
             part += _leaving(cuts[number])
-        tops, bottoms = zip(*((box[1], box[3]) for box in (item.bounds() for item in part)))
-        lift = _lifts(tops, bottoms)
-        top, bottom = min(tops), max(bottoms)
-        made.elements += [item.moved(dx, down - top - lift(at)) for item, at in zip(part, tops)]
+        boxes = [item.bounds() for item in part]
+        top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
+        lift = _lifts([band for item, box in zip(part, boxes) for band in _bands(item, box)])
+        for item, box in zip(part, boxes):
+            if isinstance(item, Wire):
+                made.elements.append(_lifted(item, lift).moved(dx, down - top))
+            else:
+                made.elements.append(item.moved(dx, down - top - lift(box[1])))
         made.columns += [_moved(column, dx, lambda y, up=down - top, lift=lift: y + up - lift(y))
                          for column in scene.columns if edges[number] < column.right <= edges[number + 1]]
         down += bottom - lift(bottom) - top + BETWEEN
     return made
 
 
-def _lifts(tops: Sequence[float], bottoms: Sequence[float]) -> Callable[[float], float]:
+def _bands(item: Element, box: Bounds) -> list[tuple[float, float]]:
+    """The heights that are not empty where an item stands. Wires on their way up or down take no room."""
+    if not isinstance(item, Wire) or item.kind == "tail":
+        return [(box[1], box[3])]
+    return [(y, y) for (_, y), (_, after) in pairwise(item.points) if y == after]
+
+
+def _lifts(bands: Iterable[tuple[float, float]]) -> Callable[[float], float]:
     """How far what stands at a height goes up, so that no empty band of a row is higher than ``EMPTY``: what
     keeps two arrays apart may stand in another row.
 
-    >>> up = _lifts((0.0, 100.0), (10.0, 120.0))
-    >>> up(5.0), up(100.0)
-    (0.0, 62.0)
+    >>> up = _lifts([(0.0, 10.0), (100.0, 120.0)])
+    >>> up(5.0), up(55.0), up(100.0)
+    (0.0, 31.0, 62.0)
     """
-    bands, below = [], float("inf")
-    for top, bottom in sorted(zip(tops, bottoms)):
+    empty, below = [], float("inf")
+    for top, bottom in sorted(bands):
         if top - below > EMPTY:
-            bands.append((top, top - below - EMPTY))
+            empty.append((below, top, top - below - EMPTY))
         below = bottom if below == float("inf") else max(below, bottom)
-    return lambda y: sum((by for at, by in bands if y >= at), 0.0)
+    return lambda y: sum((by * min(1.0, (y - above) / (top - above))
+                          for above, top, by in empty if y > above), 0.0)
+
+
+def _lifted(wire: Wire, lift: Callable[[float], float]) -> Wire:
+    """The wire where its level stretches are lifted: between them its shape stays."""
+    points, made = wire.points, []
+    for first, last in pairwise(wire.ends):
+        y, after = points[first][1], points[last][1]
+        top, bottom = y - lift(y), after - lift(after)
+        part = (bottom - top) / (after - y) if after != y else 0.0
+        made += [(x, top + (height - y) * part) for x, height in points[first:last]]
+    x, y = points[-1]
+    return replace(wire, points=(*made, (x, y - lift(y))))
 
 
 def _moved(column: Column, dx: float, to: Callable[[float], float]) -> Column:
@@ -113,6 +138,8 @@ def _share(item: Element, edges: Sequence[float], parts: list[list[Element]]) ->
         parts[number].append(replace(item, points=(*points[cut:at + 1], (x, y))))
         points[at] = (x, y)
         cut = at
+        if points[at + 1] == (x, y):
+            cut += 1
     parts[last].append(replace(item, points=tuple(points[cut:])))
 
 

@@ -348,3 +348,13 @@ def test_arranging_transposes_repeats_and_never_loses():
     assert len(made) == 1 and made.cod == Ty("y h=2 x, z")
     with pytest.raises(AxisError, match="the axis y would be lost"):
         align.arrange(Ty("x y").inside, Ty("x").inside)
+
+
+def test_a_mend_for_a_label_with_a_prime_is_python():
+    """``.rename(b'="c")`` is none."""
+    diagonal = einsum("b b -> b")
+    assert diagonal.dom.inside[0].labels == ("b", "b'")
+    with pytest.raises(AxisError) as raised:
+        diagonal.on("b c=b")
+    (mend,) = re.findall(r"\.rename\(.*\)", str(raised.value))
+    assert str(eval(f"diagonal{mend}").on("b c=b")) == "b c=b -> b"

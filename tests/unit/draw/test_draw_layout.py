@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from ncd.build import generators as g
 from ncd.build.notation import einsum
 from ncd.build.trace import diagram
+from ncd.interpret.draw.scene import Scene, Strand, Wire
 from ncd.interpret.draw.schedule import columns, levels, neighbours
+from ncd.interpret.draw.separator import Separators
 from ncd.interpret.draw.settle import Chunk, distance, settle
+from tests.geometry import Piece
 from tests.strategies import examples
 from tests.unit.draw.pictures import PICTURES
 
@@ -60,8 +63,8 @@ def test_bounds_are_kept(chunks, low):
 
 
 def test_what_may_stay_stays():
-    rows = [Chunk(bundle=n, pulls=[(y, 8)]) for n, y in enumerate((0.0, 100.0, 137.0))]
-    assert settle(rows, 0.0) == [0.0, 100.0, 137.0]
+    rows = [Chunk(bundle=n, pulls=[(y, 8)]) for n, y in enumerate((0.0, 100.0, 139.0))]
+    assert settle(rows, 0.0) == [0.0, 100.0, 139.0]
 
 
 def test_operations_stand_right_of_what_they_read():
@@ -90,3 +93,23 @@ def test_sources_stand_just_before_what_reads_them():
 def test_operations_that_do_not_depend_on_each_other_share_a_column():
     multi_head = PICTURES["multi_head"][0]
     assert [len(column) for column in columns(multi_head.graph)] == [3, 1, 1, 1, 1, 1]
+
+
+def test_a_separator_that_goes_far_keeps_beside_a_wire():
+    """A small step is a line at 45°; a high one has the height of a wire's cubic all along."""
+    small, high = Strand(0.0, 0.0, "dash"), Strand(0.0, 0.0, "dash")
+    small.to(60.0, 20.0)
+    high.to(130.0, 300.0)
+    assert small.done().points == ((0.0, 0.0), (20.0, 0.0), (40.0, 20.0), (60.0, 20.0))
+    drawn, beside = high.done(), Piece(Wire(((0.0, 0.0), (130.0, 300.0))), 0)
+    assert all(abs(y - beside.y(x)) < 1e-6 for x, y in drawn.points) and len(drawn.points) > 12
+    assert drawn.ends == [0, len(drawn.points) - 1] and small.done().ends == [0, 1, 2, 3]
+
+
+def test_a_separator_stays_where_it_may():
+    """What stands over one operation does not make it go up and down again; what is far below does."""
+    lines = Separators(Scene(), [80.0])
+    assert lines.steady([0, 1], [0.0, 90.0], [0.0, 70.0]) == [0.0, 80.0]
+    assert lines.steady([0, 1], [0.0, 75.0], [0.0, 70.0]) == [0.0, 75.0]        # a label is in the way
+    assert lines.steady([0, 1], [0.0, 90.0], [0.0, 85.0]) == [0.0, 90.0]        # a mark is in the way
+    assert lines.steady([0, 1], [0.0, 120.0], [0.0, 70.0]) == [0.0, 120.0]

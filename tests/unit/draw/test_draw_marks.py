@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from ncd import nn
 from ncd.build import generators as g
 from ncd.build.derived import unit
 from ncd.build.notation import einsum, rearrange, reindex
@@ -16,7 +17,7 @@ from ncd.core.category import Diagram, Ty
 from ncd.core.signature import parse_type
 from ncd.interpret.draw import scene_of, svg
 from ncd.interpret.draw.mathtext import BOLD, plain
-from ncd.interpret.draw.measure import DOT, INDEX, LEARNED, SOURCE, STAR
+from ncd.interpret.draw.measure import BUNDLE, DOT, INDEX, LEARNED, SOURCE, STAR
 from ncd.interpret.draw.palette import HUES, faces
 from ncd.interpret.draw.scene import REGION, Arc, Shape, Text, Wire
 from ncd.ops.multilinear import Einsum
@@ -203,7 +204,7 @@ def test_kinds_of_numbers_are_shown():
 def test_separators_stand_between_arrays():
     scene = scene_of(attention.id(attention.dom))
     dashes = [item for item in scene.elements if isinstance(item, Wire) and item.kind == "dash"]
-    assert [dash.points for dash in dashes] == [((0.0, y), (scene.width, y)) for y in (38.0, 94.0)]
+    assert [dash.points for dash in dashes] == [((0.0, y), (scene.width, y)) for y in (38.0, 96.0)]
 
 
 # -- blocks, depth and repetition ---------------------------------------------------
@@ -251,7 +252,7 @@ def test_a_scan_shows_its_axis_outside_and_its_steps_inside():
     scene = scene_of(PICTURES["scan"][0])
     left, _ = cups(scene)
     ends = [item.points[-1][0] for item in scene.elements
-            if isinstance(item, Wire) and item.points[0] == (0.0, 36.0)]
+            if isinstance(item, Wire) and item.points[0] == (0.0, BUNDLE)]
     assert ends == [left.x + left.reach]           # the scanned axis ends at the parenthesis
     assert texts(scene).count("t") == 3            # at the input, at the output and below
     ys = sorted({item.points[-1][1] for item in scene.elements if isinstance(item, Wire)
@@ -281,3 +282,9 @@ def test_three_axes_of_a_unit_begin_at_one_dot():
     scene = scene_of(Einsum((), (), Array(axes), (0, 0, 0)).diagram)
     (place,) = dots(scene)
     assert sum(item.points[0] == place for item in scene.elements if isinstance(item, Wire)) == 3
+
+
+def test_a_name_of_several_words_is_read_as_words():
+    scene = scene_of(nn.leaky_relu(0.2).on("x") >> nn.gelu_tanh.on("x"))
+    shown = [plain(item.runs) for item in scene.elements if isinstance(item, Text)]
+    assert "leaky relu\u20091/5" in shown and "gelu tanh" in shown

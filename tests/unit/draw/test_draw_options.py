@@ -277,11 +277,16 @@ def test_texts_as_paths_look_the_same_everywhere(monkeypatch):
         attention.draw(text_as_paths=True)
 
 
-def test_a_row_has_no_high_empty_band():
-    """What kept two arrays apart may stand in another row."""
-    scene = scene_of(decoder_layer(0.1), 1, style=Style(width=900.0))
+@pytest.mark.parametrize(("model", "depth"), [(decoder_layer(0.1), 1), (ncd.load("pre_norm_block"), 2)])
+def test_a_row_has_no_high_empty_band(model, depth):
+    """What kept two arrays apart may stand in another row. A wire on its way up or down fills no band."""
+    scene = scene_of(model, depth, style=Style(width=900.0))
+    bands = [item.bounds()[1::2] for item in scene.elements
+             if not isinstance(item, Wire) or item.kind == "tail"]
+    bands += [(y, y) for item in scene.elements if isinstance(item, Wire)
+              for (_, y), (_, after) in pairwise(item.points) if y == after]
     rows, below = 1, float("-inf")
-    for top, bottom in sorted(item.bounds()[1::2] for item in scene.elements):
+    for top, bottom in sorted(bands):
         if below > float("-inf"):
             assert top - below <= max(wrap.BETWEEN, wrap.EMPTY) + 1e-6
             rows += top - below > wrap.EMPTY + 1e-6

@@ -19,7 +19,7 @@ from ncd.interpret.draw import scene_of
 from ncd.interpret.draw.nested import levels
 from ncd.interpret.draw.scene import REGION, Shape, Text, Wire
 from ncd.interpret.draw.style import Style
-from tests.geometry import CHECKS, faults
+from tests.geometry import CHECKS, faults, separators_between_wires
 from tests.strategies import EXAMPLES, diagrams, examples
 from tests.unit.draw.pictures import PICTURES
 
@@ -45,7 +45,7 @@ def test_rows_legends_and_memory_are_sound(name):
     for style in (Style(width=600, legend=True), Style(memory=3), Style(width=500, memory=2)):
         scene = scene_of(model, 1, style=style)
         wanted = {"texts_apart", "texts_in_or_off_marks", "marks_apart", "marks_uncrossed", "on_the_page",
-                  "labels_near"}
+                  "labels_near", "labels_under_separators", "separators_cross_once"}
         assert [fault for name, check in CHECKS.items() if name in wanted for fault in check(scene)] == []
 
 
@@ -54,6 +54,8 @@ def test_double_wires_are_sound(name):
     model = ncd.load(name)
     for depth in range(levels(model) + 1):
         assert faults(scene_of(model, depth, style=Style(multi={"x": "x y"}))) == []
+        rows = scene_of(model, depth, style=Style(multi={"x": "x y"}, width=500))
+        assert [*CHECKS["labels_under_separators"](rows), *CHECKS["separators_cross_once"](rows)] == []
 
 
 @pytest.mark.parametrize("name", sorted(set(ncd.zoo.ZOO) - {"unet", "encoder_decoder_transformer"}))
@@ -62,6 +64,14 @@ def test_derivatives_are_sound(name):
     lens = model.reverse()
     for part in (lens.forward, lens.backward):
         assert faults(scene_of(part), part.graph) == []
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_separators_stand_off_the_scanned_axes(name):
+    """The axis that a scan runs along stands over the array of one step, within that array's room."""
+    step = ncd.load(name) if name in ncd.zoo.ZOO else nn.lstm("t", "x -> h")
+    for depth in (0, 1):
+        assert list(separators_between_wires(scene_of(step.reverse().backward, depth))) == []
 
 
 @examples(max(EXAMPLES, 60))
@@ -147,6 +157,11 @@ def twice(scene):
     scene.elements.append(replace(scene.elements[at], points=tuple(scene.elements[at].points)))
 
 
+def weaving(scene):
+    """A wire goes down along a separator that steps down on a line."""
+    scene.elements += [Wire(((0.0, 900.0), (100.0, 1000.0)), "dash"), Wire(((0.0, 902.0), (100.0, 1002.0)))]
+
+
 def solid(item) -> bool:
     return item.layer != REGION and item.closed and not item.radius and len(item.points) > 3 and item.seen
 
@@ -156,6 +171,9 @@ PLANTED = {
     "a label is far from its wire": (shift(Text, 0.0, -14.0, lambda item: isinstance(item.about, tuple)),
                                      "labels_near"),
     "a wire goes through a box": (through, "marks_uncrossed"),
+    "a separator lies on a label": (shift(Wire, 0.0, 4.0, lambda item: item.kind == "dash"),
+                                    "labels_under_separators"),
+    "a separator weaves": (weaving, "separators_cross_once"),
     "a wire is left out": (drop(Wire, lambda item: item.kind == "wire"), "columns_complete"),
     "a wire breaks": (shift(Wire, 0.0, 3.0, lambda item: item.kind == "wire" and len(item.points) > 2),
                       "ends_meet"),
