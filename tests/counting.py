@@ -43,12 +43,12 @@ class Ledger:
 
 
 class Scalar:
-    """A number that writes down what is done to it."""
+    """A number that writes down what is done to it; a whole number of a diagram is a literal."""
 
-    __slots__ = ("ledger", "value")
+    __slots__ = ("ledger", "literal", "value")
 
-    def __init__(self, value, ledger: Ledger):
-        self.value, self.ledger = value, ledger
+    def __init__(self, value, ledger: Ledger, literal: int | None = None):
+        self.value, self.ledger, self.literal = value, ledger, literal
 
     def does(self, value) -> Scalar:
         self.ledger.flops += 1
@@ -60,6 +60,7 @@ class Scalar:
 
     def __pow__(self, exponent):
         """x ** 3 with a literal 3 is two products; any other power is a call."""
+        exponent = exponent.literal or exponent if isinstance(exponent, Scalar) else exponent
         if isinstance(exponent, int) and 0 < exponent <= 4:
             found = self
             for _ in range(exponent - 1):
@@ -201,9 +202,10 @@ class Loops:
                     items.append(at(given[n][0], given[n][1].labels, place))
                 else:
                     number = constant if isinstance(constant, float) else run.size(constant)
-                    items.append(self.number(number))
-            if function.dtype == "float":
-                items = [self.number(np.float64(item.value)) for item in items]
+                    literal = number if getattr(constant, "constant", None) == number == int(number) else None
+                    items.append(Scalar(number, self.ledger, literal))
+            if function.dtype == "float" or (function.name == "power" and op.dtype == "float"):
+                items = [Scalar(np.float64(item.value), self.ledger, item.literal) for item in items]
             found = evaluate(function, *items)
             return self.number(np.float64(found.value)) if op.dtype == "float" else found
         return filled(run.shape(op.cod[0]), entry)

@@ -174,7 +174,7 @@ def difference(op, size):
 def _of_map(op: Map, size) -> tuple[str, int, int]:
     out = [axis.label for axis in op.cod[0].axes]
     n = math.prod(size(axis.size) for axis in op.cod[0].axes)
-    flops, calls = (n * each for each in op.function.operations)
+    flops, calls = (n * each for each in op.counted.operations)
     if op.function in OVERRIDES:
         found = count(OVERRIDES[op.function], np.float32(0.5))
         return "fused function", n * total(found, "flops") - flops, n * total(found, "calls") - calls
@@ -190,11 +190,11 @@ def _of_map(op: Map, size) -> tuple[str, int, int]:
         found = count(remainder, *given.values())
         return "remainder", total(found, "flops", "index") - flops, total(found, "calls") - calls
     ledger = Ledger()
-    given = dict(zip(op.arguments, shapes))
+    given = {op.function.arguments[i]: shape for i, shape in zip(op.arguments, shapes)}
     # One more axis of size 1: NumPy's arrays without axes turn into their entries on the way.
-    items = [counting_ones((1, *given.get(i, ())), ledger) for i in range(op.function.arity)]
+    items = [counting_ones((1, *given.get(name, ())), ledger) for name in op.counted.arguments]
     with np.errstate(all="ignore"):
-        evaluate(op.function, *items)
+        evaluate(op.counted, *items)
     return "narrow argument", ledger.flops - flops, ledger.transcendentals - calls
 
 

@@ -182,7 +182,7 @@ class Counter:
     def _asks_map(self, op, have, want, made, mine) -> None:
         whole = made.truth or op.cod[0].dtype != "float"             # masks and positions are made whole
         mine = np.ones_like(mine) if whole else mine & ~made.masked
-        flops, calls = op.function.operations if self.truths or not whole else (0, 0)
+        flops, calls = op.counted.operations if self.truths or not whole else (0, 0)
         self.ledger.flops += int(mine.sum()) * flops
         self.ledger.transcendentals += int(mine.sum()) * calls
         chosen = None

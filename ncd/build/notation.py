@@ -176,7 +176,9 @@ def rearrange(text: str) -> Diagram:
         return _squeezed(text, [item.axis for item in terms], unit)
     if lost:
         raise AxisError(f"the axis {', '.join(lost)} is lost in {text!r}",
-                        mend="reduce it with ncd.reduce, or index it")
+                        mend="reduce it with ncd.reduce, or index it" + "".join(
+                            f', or relabel it: ncd.reindex("{lost[0]} -> {new}={lost[0]}", {lost[0]}="{new}")'
+                            for new in sorted(kept - seen)[:1]))
     made = einsum(text)
     graph = Graph(made.dom.inside)
     wires = list(range(len(graph.inputs)))

@@ -176,7 +176,12 @@ def _vectors(sizes: Mapping[str, Size], code, given: Mapping[str, Any]) -> dict[
     for name, array in arrays.items():
         if array.dtype.kind not in "iuO":
             raise SizeError(f"the values of {name} are not whole numbers", have=str(array.dtype))
-    shape = numpy.broadcast_shapes(*(array.shape for array in arrays.values()))
+    try:
+        shape = numpy.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        raise SizeError("the values of the sizes have shapes that do not go together", have=", ".join(
+            f"{name}: {array.shape}" for name, array in arrays.items() if array.shape),
+            want="one shape, or shapes that broadcast") from None
     largest = {name: max(1.0, float(abs(array).max())) if array.size else 1.0
                for name, array in arrays.items()}
     plain = all(isinstance(exponent, int) and exponent > 0 for size in every(sizes.values())

@@ -269,7 +269,9 @@ class Size:
         """
         missing = sorted(self.symbols - set(sizes))
         if missing:
-            raise SizeError(f"no value for the size {', '.join(missing)} in {self}",
+            text = str(self)
+            raise SizeError(f"no value for the size {', '.join(missing)}",
+                            have=text if len(text) <= 100 else f"{text[:100].rpartition(' ')[0]} …",
                             mend=f"give it: {', '.join(f'{name}=...' for name in missing)}")
         try:
             total = self._exact(sizes)

@@ -10,11 +10,11 @@ from functools import cached_property
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.op import Operation
-from ncd.core.size import as_size
+from ncd.core.size import Size, as_size
 from ncd.errors import ArityError, AxisError
 from ncd.ops.monoid import Monoid
 from ncd.ops.multilinear import union_axes
-from ncd.ops.scalar import TO_FLOAT, ScalarFunction
+from ncd.ops.scalar import POWER, TO_FLOAT, ScalarFunction
 
 # What may be asked of truth values alone.
 LOGICAL = ("both", "either", "opposite")
@@ -101,12 +101,22 @@ class Map(Operation):
             kinds.append("float")
         elif given and set(kinds) <= {"bool"}:
             kinds.append("int")                 # a truth value counts as 0 or 1 beside a number
+        if self.function == POWER and not (isinstance(self.constants[1], Size) and self.constants[1].constant
+                                           is not None and self.constants[1].constant >= 0):
+            kinds.append("float")               # an integer to the power −1 is none
         return "float" if "float" in kinds else "int" if "int" in kinds else (kinds or ["float"])[0]
 
     @cached_property
     def arguments(self) -> tuple[int, ...]:
         """The positions of the function's arguments that are arrays."""
         return tuple(i for i, c in enumerate(self.constants) if c is None)
+
+    @cached_property
+    def counted(self) -> ScalarFunction:
+        """The function that is worked out for each entry: a whole exponent is a literal, as in x ** 2."""
+        whole = {name: int(c.constant) for name, c in zip(self.function.arguments, self.constants)
+                 if c is not None and not isinstance(c, float) and c.constant is not None and c.is_integral}
+        return self.function.at_exponents(whole) if whole else self.function
 
     @property
     def linear(self):

@@ -6,8 +6,9 @@ Python. A row of your own is a value, ``ScalarFunction("cube", ("x",), "x*x*x")`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ncd.core import grammar
@@ -66,6 +67,24 @@ class ScalarFunction:
         """Arithmetic operations and transcendental calls for one entry, read off the expression."""
         return _count(self.tree)
 
+    @cached_property
+    def exponents(self) -> frozenset[str]:
+        """The arguments that stand alone as an exponent."""
+        return frozenset(_exponents(self.tree))
+
+    def at_exponents(self, numbers: Mapping[str, int]) -> ScalarFunction:
+        """The function with whole numbers in place of the arguments that are exponents, where there are any.
+
+        >>> POWER.at_exponents({"y": 2}).expression, MULTIPLY.at_exponents({"y": 2}).expression
+        ('x ** 2', 'x * y')
+        """
+        found = {name: numbers[name] for name in self.exponents if numbers.get(name, -1) >= 0}
+        text = self.expression
+        for name, number in found.items():      # whole and not negative: a literal wherever the name stands
+            text = re.sub(rf"(?<![\w']){name}(?![\w'(])", str(number), text)
+        return replace(self, expression=text, linear=(), multilinear=False, arguments=tuple(
+            name for name in self.arguments if name not in found)) if found else self
+
     def evaluate(self, values: Mapping[str, object], functions: Mapping[str, Callable]):
         """The expression on any kind of numbers, by a table of functions and operators."""
         return _evaluate(self.tree, values, functions)
@@ -122,6 +141,13 @@ def _count(tree) -> tuple[int, int]:
         more = _count(part)
         flops, calls = flops + more[0], calls + more[1]
     return flops, calls
+
+
+def _exponents(tree) -> set[str]:
+    if tree[0] in ("name", "number"):
+        return set()
+    own = {tree[2][1]} if tree[0] == "**" and tree[2][0] == "name" else set()
+    return own.union(*map(_exponents, tree[2] if tree[0] == "call" else tree[1:]))
 
 
 def _has_argument(tree) -> bool:

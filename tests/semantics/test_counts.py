@@ -127,6 +127,18 @@ def test_rows(name, operations):
     assert SCALARS[name].operations == operations
 
 
+@pytest.mark.parametrize("exponent, work", [(2, ("x", "0")), (4, ("3*x", "0")), (5, ("0", "x")), (0.5, (
+    "0", "x")), (-2, ("0", "x")), (ncd.size("x"), ("0", "x"))], ids=str)
+def test_a_power_of_wires_is_that_of_a_row(exponent, work):
+    """x ** 2 is a product whether it stands in a row or on wires, in every convention that counts a row."""
+    made = ncd.diagram("x -> x")(lambda a: a ** exponent)
+    for convention in ("expression", "xla"):
+        found = made.cost(convention).exact
+        assert (str(found["flops"]), str(found["transcendentals"])) == work
+    row = ScalarFunction("f", ("x", "y"), "(x + y) ** y / exp(y)").at_exponents({"y": 3})
+    assert (row.arguments, row.operations) == (("x",), (4, 0))
+
+
 def test_what_holds_no_argument_costs_nothing():
     assert ScalarFunction("f", ("x",), "x + exp(-2) * 3").operations == (1, 0)
     assert ScalarFunction("f", ("x",), "2 ** 0.5 + sqrt(2)").operations == (0, 0)

@@ -92,6 +92,8 @@ def cut(cost: Cost, by: str = "block", depth: int = 1, assume: Iterable[str] | A
     """The rows of a cut, see :meth:`ncd.interpret.cost.Cost.by`."""
     if by not in CUTS:
         raise InputError(f"no cut by {by!r}", want=", ".join(CUTS))
+    if not isinstance(depth, int) or depth < 1:
+        raise InputError(f"depth = {depth!r}", want="how many levels of blocks to open, 1 or more")
     known, sizes = Assumptions.read(assume), dict(sizes or {})
 
     def settled(row: Row) -> Row:

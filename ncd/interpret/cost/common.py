@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from ncd.core import formula
 from ncd.core.polynomial import Atom, Size
@@ -45,8 +46,12 @@ def is_call(item) -> bool:
 
 def key(item) -> tuple:
     """Terms that grow faster first, maxima last, as texts order them otherwise."""
-    monomial, _ = item
-    return any(map(is_call, monomial)), -_power(monomial), [str(atom) for atom, _ in monomial]
+    return _order(item[0])
+
+
+@lru_cache(maxsize=2 ** 14)
+def _order(monomial: tuple) -> tuple:
+    return any(map(is_call, monomial)), -_power(monomial), tuple(str(atom) for atom, _ in monomial)
 
 
 # -- factors ---------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ class Cost(Regimes):
         numbers, many = {}, False
         for name, value in sizes.items():
             if hasattr(value, "__len__") and not isinstance(value, str):
-                numbers[name], many = value, True
+                numbers[name], many = self._numbers(name, value), True
             else:
                 numbers[name] = self._number(name, value)
         missing = sorted(self.symbols - set(numbers))
@@ -164,6 +164,14 @@ class Cost(Regimes):
             total = sum(found[each] for each in below)
             found[name] = _quotient(sum(found[each] for each in above), total)
         return found
+
+    @staticmethod
+    def _numbers(name: str, values):
+        import numpy
+        values = numpy.asarray(values)
+        if values.dtype.kind in "iu" and values.size and values.min() <= 0:
+            raise SizeError(f"{name} = {values.min()} is no size", want="positive numbers")
+        return values
 
     @staticmethod
     def _number(name: str, value) -> int | float:
@@ -301,4 +309,7 @@ def _quotient(above, below):
         below = numpy.asarray(below, float)
         return numpy.divide(numpy.asarray(above, float), below, out=numpy.full(below.shape, numpy.nan),
                             where=below != 0)
-    return above / below if below else float("nan")
+    try:
+        return above / below if below else float("nan")
+    except OverflowError:               # of whole numbers: the quotient alone is beyond all floats
+        return float("inf")

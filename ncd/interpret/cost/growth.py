@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from ncd.core.size import Size, as_size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import algebra, breakdown, regime
+from ncd.interpret.cost.measure import cost_of
 
 if TYPE_CHECKING:
+    from ncd.core.category import Diagram
     from ncd.interpret.cost.cost import Cost
 
 
@@ -100,9 +102,10 @@ class Regimes:
         """
         return regime.where_greater(self.part(left, measure), self.part(right, measure), axis, sizes, assume)
 
-    def compare(self, other: Cost, axis: str, measure: str = "flops", assume=(), **sizes):
-        """Where this costs more than another, along an axis: a condition on its size."""
-        return regime.where_greater(self._measure(measure), other._measure(measure), axis, sizes, assume)
+    def compare(self, other: Cost | Diagram, axis: str, measure: str = "flops", assume=(), **sizes):
+        """Where this costs more than another cost or diagram, along an axis: a condition on its size."""
+        other = cost_of(other)._measure(measure)
+        return regime.where_greater(self._measure(measure), other, axis, sizes, assume)
 
     def dominant(self, axis: str, measure: str = "flops", **sizes) -> list[tuple[str, int, int | None]]:
         """Which block costs the most, along an axis: (name, from, to), all other sizes given.

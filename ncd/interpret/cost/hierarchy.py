@@ -16,7 +16,7 @@ from ncd.core.size import Size, as_size
 from ncd.errors import NcdError
 from ncd.interpret.cost.flat import flatten
 from ncd.interpret.cost.machine import Machine, in_dtype, in_values, machine
-from ncd.interpret.cost.measure import Meter
+from ncd.interpret.cost.measure import Meter, cost_of
 from ncd.interpret.cost.residency import Layout, Traffic
 
 
@@ -185,8 +185,7 @@ def hierarchy(cost, levels: Sequence[str] = ("device", "shared"), dtype: str = "
     if len(levels) < 2 or len(set(levels)) < len(levels):
         raise NcdError("a hierarchy has two levels or more with names of their own",
                        have=", ".join(levels) or "none", want="device, shared")
-    if not hasattr(cost, "_meter"):
-        cost = getattr(cost, "diagram", cost).cost()
+    cost = cost_of(cost)
     return Hierarchy(cost, levels, dtype, fuse, residency)
 
 

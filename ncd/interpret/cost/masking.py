@@ -208,7 +208,7 @@ class _Walk:
         if isinstance(op, Map):
             if not region:
                 return NOTHING
-            flops, calls = meter.convention.elementwise(op.function)
+            flops, calls = meter.convention.elementwise(op.counted)
             count = points(region, sizes)
             return dense.flops - count * flops, dense.transcendentals - count * calls, ZERO
         if isinstance(op, Reduce):

@@ -19,7 +19,7 @@ from ncd.interpret.cost import fusion
 from ncd.interpret.cost.algebra import limit, positive_roots
 from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.machine import Machine, in_dtype, machine, width
-from ncd.interpret.cost.measure import Meter, Total
+from ncd.interpret.cost.measure import Meter, Total, cost_of
 from ncd.interpret.cost.rules import array_bytes, total_bytes
 
 TRAFFIC = ("unfused", "fused", "once")
@@ -297,8 +297,7 @@ def roofline(cost, on: Machine | str, dtype: str | Callable[[Operation], str] = 
         on.flops(dtype)
     if isinstance(traffic, str) and traffic not in TRAFFIC and not _is_size(traffic):
         raise NcdError(f"no traffic {traffic!r}", want=f"{', '.join(TRAFFIC)}, or a size in bytes")
-    if not hasattr(cost, "_meter"):
-        cost = getattr(cost, "diagram", cost).cost()
+    cost = cost_of(cost)
     return Roofline(cost, on, dtype, traffic)
 
 

@@ -116,7 +116,7 @@ def convention_count(function) -> tuple[int, int]:
 
 
 def _map(op: Map, convention: Convention) -> OperationCost:
-    flops, calls = convention.elementwise(op.function)
+    flops, calls = convention.elementwise(op.counted)
     return _pointwise(op.dom, op.cod, convention, flops, calls)
 
 

@@ -13,7 +13,7 @@ from ncd.errors import NcdError, SizeError
 from ncd.interpret.cost.collective import Collective, Link, Mesh, link_of
 from ncd.interpret.cost.flat import flatten, joined
 from ncd.interpret.cost.machine import Machine, in_dtype, machine
-from ncd.interpret.cost.measure import Meter, Total
+from ncd.interpret.cost.measure import Meter, Total, cost_of
 from ncd.interpret.cost.placement import Placement, placement
 from ncd.interpret.cost.rules import array_bytes
 from ncd.ops.control import Scan
@@ -373,11 +373,12 @@ def sharded(cost, axes: Mapping, mesh: Mesh | Mapping, dtype: str = "bfloat16",
     """
     if not isinstance(mesh, Mesh):
         mesh = Mesh(mesh)
-    if not hasattr(cost, "_meter"):
-        cost = getattr(cost, "diagram", cost).cost()
+    cost = cost_of(cost)
     if cost._known is not None:
         raise NcdError("a cost that leaves out masks or taps is not cut over devices",
                        why="which entries a device has is not in the formula", mend="take diagram.cost()")
+    if not isinstance(axes, Mapping):
+        raise NcdError(f"{axes!r:.60} does not say over what axes are cut", want='{"f": "model"}')
     for name in (outputs or {}).values():
         mesh[name]
     return Sharded(cost, axes, mesh, dtype, outputs)

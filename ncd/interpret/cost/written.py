@@ -10,6 +10,7 @@ from __future__ import annotations
 import textwrap
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
@@ -123,7 +124,8 @@ def _times(monomial: tuple, number, form: Sum) -> Sum:
     return Sum(((number < 0, Product((_factors(monomial, number),), form)),))
 
 
-def _factors(monomial: Sequence, number, alone: bool = False) -> str:
+@lru_cache(maxsize=2 ** 14, typed=True)
+def _factors(monomial: tuple, number, alone: bool = False) -> str:
     """A product without its sign: a number, symbols, then floors."""
     words = [factor_text(atom, exponent, alone and len(monomial) == 1 and abs(number) == 1)
              for atom, exponent in sorted(monomial, key=lambda item: not isinstance(item[0], str))]
@@ -137,6 +139,7 @@ class _Writer:
 
     def __init__(self, given: Mapping[str, int] | None):
         self.given = given
+        self.groups: dict[tuple, list] = {}
 
     def term(self, monomial: tuple, number, alone: bool) -> Product | Call | str:
         calls = [item for item in monomial if common.is_call(item)]
@@ -180,29 +183,39 @@ class _Writer:
     def collected(self, size: Size) -> Sum:
         """The shortest form f₁*(…) + f₂*(…) + … that has one or two symbols in the brackets alone."""
         best, atoms = self.plain(size), _symbols(size)
+        least, terms = len(text(best)), sorted(size.terms.items(), key=common.key)
         for count in (1, 2):
             for inside in combinations(atoms, count):
-                form = self.collected_in(size, set(inside))
-                if form is not None and len(text(form)) < len(text(best)):
-                    best = form
+                form = self.collected_in(terms, set(inside))
+                if form is not None and (length := len(text(form))) < least:
+                    best, least = form, length
         return best
 
-    def collected_in(self, size: Size, inside: set) -> Sum | None:
-        groups: dict[tuple, dict] = {}
-        for monomial, c in sorted(size.terms.items(), key=common.key):
+    def collected_in(self, terms: Sequence[tuple[tuple, object]], inside: set) -> Sum | None:
+        groups: dict[tuple, list] = {}
+        for monomial, c in terms:
             outer = tuple(item for item in monomial if item[0] not in inside)
-            groups.setdefault(outer, {})[monomial] = c
-        if len(groups) == len(size.terms):
+            groups.setdefault(outer, []).append((monomial, c))
+        if len(groups) == len(terms):
             return None
-        terms: list = []
-        for part in map(Size.of, groups.values()):
-            form, keys = self.plain(part), sorted(map(common.key, part.terms.items()))
-            if len(part.terms) > 1:
+        made = [term for group in groups.values() for term in self.group(tuple(group))]
+        return Sum(tuple(term for _, term in sorted(made, key=lambda item: item[0])))
+
+    def group(self, terms: tuple) -> list[tuple[tuple, tuple]]:
+        """Some terms as they are or as one bracket, whichever is shorter, each with what it is ordered by.
+
+        The same groups come again for other symbols in the brackets.
+        """
+        found = self.groups.get(terms)
+        if found is None:
+            part = Size.of(dict(terms))
+            form = self.plain(part)
+            if len(terms) > 1:
                 monomial, number = common.content(part)
                 bracket = _times(monomial, number, self.plain(common.quotient(part, monomial, number)))
                 form = min(form, bracket, key=lambda each: len(text(each)))
-            terms += zip(keys, form.terms)
-        return Sum(tuple(term for _, term in sorted(terms, key=lambda item: item[0])))
+            found = self.groups[terms] = list(zip(map(common.key, terms), form.terms))
+        return found
 
 
 def _symbols(size: Size) -> list:

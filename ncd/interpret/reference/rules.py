@@ -53,7 +53,8 @@ def aligned(value, array, axes):
 def _map(run: Run, op: Map, *values):
     axes = op.cod[0].axes
     values = [aligned(v, a, axes) for v, a in zip(values, op.arrays)]
-    if op.function.dtype == "float":        # a function of real numbers, given integers or truth values
+    real = op.function.dtype == "float" or (op.function == scalar.POWER and op.dtype == "float")
+    if real:                                # a function of real numbers, given integers or truth values
         values = [np.asarray(v, float) for v in values]
     arguments = dict(zip(op.arguments, values))
     named = {name: arguments[i] if i in arguments else _constant(run, op.constants[i])

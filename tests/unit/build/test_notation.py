@@ -128,6 +128,8 @@ def test_rearrange_and_back_is_the_identity_on_values():
 def test_rearrange_loses_nothing():
     with pytest.raises(AxisError, match="the axis b, d is lost"):
         rearrange("a b (c d) -> a c")
+    with pytest.raises(AxisError, match=r'relabel it: ncd.reindex\("b -> e=b", b="e"\)'):
+        rearrange("a b -> a e=b")
     with pytest.raises(NotationError, match="a diagonal is an einsum"):
         rearrange("a a -> a")
     with pytest.raises(NotationError, match="this pattern takes 1 input"):

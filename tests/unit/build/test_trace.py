@@ -163,6 +163,16 @@ def test_dtypes_of_arithmetic(function, signature, what):
         drawn(signature, function)
 
 
+@pytest.mark.parametrize("function, wanted", [
+    (lambda i: i ** 2, [0, 1, 4]), (lambda i: 2 ** i, [1.0, 2.0, 4.0]),
+    (lambda i: 2.0 ** -i, [1.0, 0.5, 0.25]),
+    (lambda i: (i + 1) ** -1, [1.0, 0.5, 1 / 3]), (lambda i: i ** i, [1.0, 1.0, 4.0])])
+def test_a_power_of_integers_that_may_be_a_fraction_is_a_float(function, wanted):
+    made = drawn("", lambda: function(make.iota("x=3")()))
+    assert made.cod.inside[0].dtype == ("float" if isinstance(wanted[0], float) else "int")
+    assert np.allclose(run(made), wanted) and np.allclose(made.to_jax()(), wanted)
+
+
 def test_sizes_that_differ_are_all_named():
     with pytest.raises(SizeError, match="the axis x has two sizes; the axis y has two sizes") as error:
         drawn("x=3 y, x=4 y=2", lambda a, b: a + b)

@@ -138,6 +138,9 @@ def test_what_a_program_refuses():
     assert error.value.details["mend"] == "give it: y=..."
     with pytest.raises(SizeError, match="no value for the size x, y"):
         price({})
+    with pytest.raises(SizeError, match="shapes that do not go together") as error:
+        price({"x": [1, 2], "y": [1, 2, 3]})
+    assert error.value.details["have"] == "x: (2,), y: (3,)"
     with pytest.raises(SizeError, match="the values of x are not whole numbers") as error:
         price({"x": [0.5, 1.0], "y": 1})
     assert error.value.details["have"] == "float64"

@@ -292,6 +292,10 @@ def test_missing_symbols_are_all_named():
         parse_size("x*max(y, z//w) + q**(1/2)").evaluate({"x": 1})
     assert "no value for the size q, w, y, z" in str(error.value)
     assert "q=..., w=..., y=..., z=..." in str(error.value)
+    long = sum((Size.symbol(f"x{n}") for n in range(99)), Size(0))
+    with pytest.raises(SizeError) as error:
+        long.evaluate({})
+    assert error.value.details["have"].endswith(" …") and len(error.value.details["have"]) <= 102
 
 
 def test_evaluation_uses_pythons_integers():

@@ -204,6 +204,9 @@ def test_what_cuts_refuse():
     assert error.value.details["want"] == "block, operation, axis"
     with pytest.raises(InputError, match="no cut by 'ops'"):
         cost.table("ops")
+    for bad in (0, -1, "2"):
+        with pytest.raises(InputError, match=r"depth = "):
+            cost.by("block", depth=bad)
     for bad in (0, -3, "m"):
         with pytest.raises(SizeError, match=r"d = .* is no size"):
             cost.by("axis", d=bad)

@@ -375,6 +375,8 @@ def test_time_on_a_machine():
 
 
 def test_refusals():
+    with pytest.raises(NcdError, match=r"\['f'\] does not say over what"):
+        sharded(MLP, ["f"], TENSOR)
     with pytest.raises(NcdError, match="nothing to shard has the axis 'z'"):
         sharded(MLP, {"z": "model"}, TENSOR)
     with pytest.raises(NcdError, match="no axis 'pipe'"):

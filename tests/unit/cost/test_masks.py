@@ -184,6 +184,12 @@ def _rows(q, k):
     return where(seen, nn.softmax("x")(einsum("y k, x k -> y x")(q, k)), 0)
 
 
+def _powers(q, k):
+    """Powers with a literal exponent are products where something is seen too."""
+    seen = pointwise(scalar.LESS_EQUAL, iota("x")(), iota("y")())
+    return nn.softmax("x")(where(seen, einsum("y k, x k -> y x")(q, k) ** 3, -INF))
+
+
 def _nothing(q, k):
     """A mask that depends on values discounts nothing."""
     scores = einsum("y k, x k -> y x")(q, k)
@@ -191,7 +197,7 @@ def _nothing(q, k):
 
 
 OTHERS = {each.__name__.strip("_"): each for each in (
-    _bias, _factor, _other_way, _opposite, _diagonal, _shifted, _few, _rows, _nothing)}
+    _bias, _factor, _other_way, _opposite, _diagonal, _shifted, _few, _rows, _powers, _nothing)}
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -221,6 +221,8 @@ def test_what_is_unknown_is_refused():
         roofline(MATMUL, "abacus")
     with pytest.raises(NcdError, match="no peak rate of 'float64'"):
         roofline(MATMUL, "h100", "float64")
+    with pytest.raises(NcdError, match="'attention' is neither a cost nor a diagram"):
+        roofline("attention", "h100")
     with pytest.raises(NcdError, match="no traffic 'half'"):
         roofline(MATMUL, "h100", traffic="half")
     with pytest.raises(NcdError, match="once traffic is of one dtype"):
