@@ -45,6 +45,18 @@ def word(text: str, style: str = ITALIC, level: int = 0, limit: int = LONGEST) -
     return (Run(printable(text, limit), style, level),)
 
 
+def place_runs(place: str, style: str = ITALIC, limit: int = LONGEST) -> Runs:
+    """A place, by as many of its last names as there is room for: they tell one parameter from the next.
+
+    >>> place_runs("block/self_attention/Q", limit=20)[0].text, place_runs("linear/weight", limit=20)[0].text
+    ('…/self_attention/Q', 'linear/weight')
+    """
+    place = place.lstrip("/")
+    parts = place.split("/")
+    shown = [place, *("…/" + "/".join(parts[at:]) for at in range(1, len(parts)))]
+    return word(next((text for text in shown if len(text) <= limit), parts[-1]), style, limit=limit)
+
+
 def symbol_runs(name: str, level: int = 0) -> Runs:
     """A symbol: ``d_ff`` has a subscript, digits are upright.
 

@@ -7,12 +7,23 @@ several arrays that is kept merges at a dot, an outer product is the end of the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ncd.core.size import ONE
 from ncd.interpret.draw import boxes, glyph
 from ncd.interpret.draw.glyph import Mark, Place
-from ncd.interpret.draw.mathtext import BOLD, ITALIC, ROMAN, Run, Runs, size_runs, value_runs, word
+from ncd.interpret.draw.mathtext import (
+    BOLD,
+    ITALIC,
+    ROMAN,
+    Run,
+    Runs,
+    place_runs,
+    size_runs,
+    value_runs,
+    word,
+)
 from ncd.interpret.draw.measure import MEMORY
 from ncd.interpret.draw.memory import Load, Save
 from ncd.interpret.draw.palette import faces
@@ -118,6 +129,9 @@ def _map(op: Map, outer) -> Plan:
     return Plan(units, head=runs) if len(op.arrays) == 1 else Plan(units, sign=runs)
 
 
+_POWER = re.compile(r"power\[(.+)\](?:′(.*))?")       # a row that derivatives make
+
+
 def function_runs(op: Map) -> Runs:
     """What a scalar function with its constants looks like: ``×k^{-1/2}``, ``1−·``, ``max 0``."""
     function, constants = op.function, op.constants
@@ -128,6 +142,11 @@ def function_runs(op: Map) -> Runs:
     if all(constant is None for constant in constants):
         if function.name in ("square", "reciprocal"):
             return (Run("·"), Run("2" if function.name == "square" else "−1", level=1))
+        power = _POWER.fullmatch(function.name)
+        if power:
+            exponent, slope = power.groups()
+            raised = Run(exponent.replace("-", "−"), level=1)
+            return (Run("(·"), raised, Run(f")′{slope}")) if slope is not None else (Run("·"), raised)
         return (style,)
     if len(constants) != 2:
         shown: list[Run] = [style, Run("(")]
@@ -341,8 +360,8 @@ RULES = {
     Einsum: _einsum, Map: _map, Stop: _stop, Reduce: _reduce, View: _view, Concat: _concat,
     Reindex: lambda op, outer: reindex_plan(op), Block: lambda op, outer: block_plan(outer), Scan: _scan,
     Random: _random, Save: _memory(True), Load: _memory(False),
-    Parameter: _source(lambda op: word(op.title.lstrip("/"), BOLD, limit=20)),
-    Key: _source(lambda op: word(op.title.lstrip("/"), BOLD, limit=20)),
+    Parameter: _source(lambda op: place_runs(op.title, BOLD, limit=20)),
+    Key: _source(lambda op: place_runs(op.title, BOLD, limit=20)),
     Constant: _source(_constant_runs), Iota: _source(lambda op: (Run("0, 1, …"),))}
 
 NAMED = {"Softmax": _softmax, "Dropout": _dropout, "Mean": _mean, "Convolution": _convolution, "Pool": _pool,

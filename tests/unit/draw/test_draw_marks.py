@@ -288,3 +288,15 @@ def test_a_name_of_several_words_is_read_as_words():
     scene = scene_of(nn.leaky_relu(0.2).on("x") >> nn.gelu_tanh.on("x"))
     shown = [plain(item.runs) for item in scene.elements if isinstance(item, Text)]
     assert "leaky relu\u20091/5" in shown and "gelu tanh" in shown
+
+
+def test_parameters_of_one_long_place_are_told_apart():
+    scene = scene_of(nn.self_attention("x m").block("decoder_block").reverse().backward)
+    shown = {plain(item.runs) for item in scene.elements if isinstance(item, Text)}
+    assert {f"…/{name}/weight" for name in "QKVO"} <= shown
+
+
+def test_the_slope_of_a_power_is_a_formula():
+    scene = scene_of((nn.tanh.on("x") >> trace(lambda x: x ** 3, parse_type("x"))).reverse().backward)
+    shown = {plain(item.runs) for item in scene.elements if isinstance(item, Text)}
+    assert "(·3)′" in shown and not any("[" in text for text in shown)
