@@ -141,8 +141,11 @@ def call(diagram: Diagram, wires: Sequence):
     trace = _running.traces[-1]
     for position, wire in enumerate(wires, 1):
         if not isinstance(wire, Wire):
-            raise NcdError(f"argument {position} of a call is a {type(wire).__name__}, not a wire",
-                           mend="arrays are inputs: declare them in the diagram's type, or use ncd.constant")
+            uncalled = isinstance(wire, Diagram)
+            kind = "diagram" if uncalled else type(wire).__name__
+            raise NcdError(f"argument {position} of a call is a {kind}, not a wire",
+                           mend="call it on wires; what has no inputs, as a constant, on none: f()" if uncalled else
+                           "arrays are inputs: declare them in the diagram's type, or use ncd.constant")
         if wire.trace is not trace:
             raise NcdError(f"argument {position} is a wire of another diagram",
                            mend="pass it as an input of this diagram")
