@@ -166,18 +166,16 @@ def separators_between_wires(scene: Scene) -> Iterator[str]:
 def separators_cross_once(scene: Scene) -> Iterator[str]:
     """A wire that goes up or down crosses a separator at most once on its way: it does not weave."""
     curves = [piece for piece in pieces(scene) if piece.curved]
-    dashes = [Piece(item, at) for item in scene.elements if isinstance(item, Wire) and item.kind == "dash"
-              for at in range(len(item.points) - 1)]
-    changes: dict[tuple[int, int], list[tuple[float, bool]]] = {}
-    for i, j in meeting([span(piece) for piece in curves], [span(piece) for piece in dashes], -0.01):
-        curve, dash = curves[i], dashes[j]
-        left, right = max(curve.x0, dash.x0), min(curve.x1, dash.x1)
-        sides = [(x, curve.y(x) > dash.y(x)) for x in numpy.linspace(left, right, 24)]
-        changes.setdefault((i, id(dash.wire)), []).extend(sides)
-    for (i, _), sides in changes.items():
-        above = [side for _, side in sorted(sides)]
-        if sum(a != b for a, b in pairwise(above)) > 1:
-            yield f"{curves[i].wire} weaves about a separator at {sorted(sides)[0][0]}"
+    steps = [item.points[first:last + 1] for item in scene.elements
+             if isinstance(item, Wire) and item.kind == "dash"
+             for first, last in pairwise(item.ends) if item.points[first][1] != item.points[last][1]]
+    boxes = [Wire(step, "dash").bounds() for step in steps]
+    for i, j in meeting([span(piece) for piece in curves], boxes, -0.01):
+        curve, step = curves[i], steps[j]
+        xs = numpy.linspace(max(curve.x0, boxes[j][0]), min(curve.x1, boxes[j][2]), 48)
+        above = numpy.asarray([curve.y(x) for x in xs]) > numpy.interp(xs, *zip(*step))
+        if numpy.count_nonzero(above[1:] != above[:-1]) > 1:
+            yield f"{curve.wire} weaves about a separator at {step[0]}"
 
 
 def texts_in_or_off_marks(scene: Scene) -> Iterator[str]:

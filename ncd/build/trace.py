@@ -144,7 +144,7 @@ def call(diagram: Diagram, wires: Sequence):
             uncalled = isinstance(wire, Diagram)
             kind = "diagram" if uncalled else type(wire).__name__
             raise NcdError(f"argument {position} of a call is a {kind}, not a wire",
-                           mend="call it on wires; what has no inputs, as a constant, on none: f()" if uncalled else
+                           mend="call it on wires; what has no inputs, on none: f()" if uncalled else
                            "arrays are inputs: declare them in the diagram's type, or use ncd.constant")
         if wire.trace is not trace:
             raise NcdError(f"argument {position} is a wire of another diagram",
