@@ -121,11 +121,16 @@ class Operation:
     # -- type --------------------------------------------------------------------
     @property
     def dom(self) -> tuple[Array, ...]:
-        raise NotImplementedError(f"{type(self).__name__} must say its dom")
+        raise self._unsaid("dom")
 
     @property
     def cod(self) -> tuple[Array, ...]:
-        raise NotImplementedError(f"{type(self).__name__} must say its cod")
+        raise self._unsaid("cod")
+
+    def _unsaid(self, side: str) -> Exception:
+        from ncd.errors import NcdError
+        return NcdError(f"the operation {type(self).__name__} does not say its {side}",
+                        want=f"a property {side}, the tuple of its arrays")
 
     @property
     def name(self) -> str:

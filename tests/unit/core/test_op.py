@@ -130,10 +130,10 @@ def test_a_definition_is_made_once_and_has_the_operations_type():
 def test_an_operation_must_say_its_type():
     class Silent(Operation):
         pass
-    with pytest.raises(NotImplementedError, match="Silent must say its dom"):
-        _ = Silent().dom
-    with pytest.raises(NotImplementedError, match="Silent must say its cod"):
-        _ = Silent().cod
+    for side in ("dom", "cod"):
+        with pytest.raises(NcdError, match=f"the operation Silent does not say its {side}") as error:
+            getattr(Silent(), side)
+        assert f"a property {side}, the tuple of its arrays" in str(error.value)
 
 
 # -- renaming and substitution ---------------------------------------------------------------
