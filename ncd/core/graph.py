@@ -47,19 +47,60 @@ class Graph:
 
     def add(self, op, args: Sequence[int]) -> tuple[int, ...]:
         """Append an operation; returns the wires that it makes."""
-        first = len(self.types)
+        types, cod = self.types, op.cod
+        first = len(types)
         self.ops.append(op)
         self.args.append(tuple(args))
         self.first.append(first)
-        self.types.extend(op.cod)
-        return tuple(range(first, len(self.types)))
+        types.extend(cod)
+        return (first,) if len(cod) == 1 else tuple(range(first, len(types)))
 
     def append(self, other: Graph, wires: Sequence[int]) -> list[int]:
         """Append a whole graph on given wires; returns its output wires here."""
-        place = list(wires)
-        for op, args in zip(other.ops, other.args):
-            place.extend(self.add(op, [place[wire] for wire in args]))
+        inputs = len(other.inputs)
+        moved = len(self.types) - inputs
+        place = [*wires, *range(len(self.types), len(other.types) + moved)]
+        self.ops.extend(other.ops)
+        self.args.extend([tuple([place[wire] for wire in args]) for args in other.args])
+        self.first.extend([first + moved for first in other.first])
+        self.types.extend(other.types[inputs:])
         return [place[wire] for wire in other.outputs]
+
+    def part(self, inputs: Sequence[int], outputs: Sequence[int]) -> Graph:
+        """The nodes between some wires and others, in their order: those that reach the outputs.
+
+        Raises: ValueError: The outputs need an input that is not among the first wires.
+        """
+        place, wanted = [-1] * len(self.types), bytearray(len(self.types))
+        for n, wire in enumerate(inputs):
+            if place[wire] < 0:
+                place[wire] = n
+        for wire in outputs:
+            wanted[wire] = place[wire] < 0
+        alive, after = [], len(self.types)
+        for node, first in zip(range(len(self) - 1, -1, -1), reversed(self.first)):
+            if wanted[first] if after - first == 1 else 1 in wanted[first:after]:
+                alive.append(node)
+                for wire in self.args[node]:
+                    wanted[wire] = place[wire] < 0
+            after = first
+        if 1 in wanted[:len(self.inputs)]:
+            lacking = [n for n in range(len(self.inputs)) if wanted[n]]
+            raise ValueError(f"the outputs need the inputs {lacking}, which are left out")
+        made = Graph([self.types[wire] for wire in inputs])
+        alive.reverse()
+        made.ops = [self.ops[node] for node in alive]
+        types, bounds = made.types, [*self.first, len(self.types)]
+        for node in alive:
+            first = bounds[node]
+            made.args.append(tuple([place[wire] for wire in self.args[node]]))
+            made.first.append(len(types))
+            for wire in (first,) if bounds[node + 1] - first == 1 else range(first, bounds[node + 1]):
+                if place[wire] < 0:
+                    place[wire] = len(types)
+                types.append(self.types[wire])
+        made.outputs = tuple([place[wire] for wire in outputs])
+        return made
 
     @cached_property
     def producer(self) -> list[int]:

@@ -52,6 +52,12 @@ def _compared(cls: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(cls) if field.compare)
 
 
+@cache
+def is_known_by_its_key(cls: type) -> bool:
+    """Whether equal operations of a class are the same in every field, pictures included."""
+    return len(_compared(cls)) == len(dataclasses.fields(cls))
+
+
 class Operation:
     """The base of every operation: subclass it as a frozen dataclass.
 

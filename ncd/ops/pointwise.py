@@ -118,7 +118,7 @@ class Map(Operation):
                  if c is not None and not isinstance(c, float) and c.constant is not None and c.is_integral}
         return self.function.at_exponents(whole) if whole else self.function
 
-    @property
+    @cached_property
     def linear(self):
         if self.function.multilinear or len(self.arguments) == self.function.arity:
             return tuple(n for n, i in enumerate(self.arguments) if i in self.function.linear)

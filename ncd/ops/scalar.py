@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from ncd.core import grammar
@@ -53,6 +53,26 @@ class ScalarFunction:
     def __post_init__(self):
         object.__setattr__(self, "arguments", tuple(self.arguments))
         _check(self.tree, self.arguments, self.expression)
+
+    # Rows are compared for every node of a derivative: as one object first, by their hash then.
+    @cached_property
+    def _key(self) -> tuple:
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
+
+    def __hash__(self):
+        return self._hash
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, ScalarFunction) and self._hash == other._hash
+                                 and self._key == other._key)
+
+    def __getstate__(self) -> dict:
+        """The fields only: a cached hash of texts does not outlive its process."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def tree(self):

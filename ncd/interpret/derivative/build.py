@@ -5,7 +5,6 @@ Copy is natural for deterministic operations, so that writing one twice is readi
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -28,6 +27,11 @@ def _map(function: ScalarFunction, arrays: tuple[Array, ...], constants: tuple) 
     return Map(function, arrays, constants)
 
 
+@lru_cache(maxsize=4096)
+def _sum(array: Array, labels: tuple[str, ...]) -> Reduce:
+    return Reduce(SUM, array, labels)
+
+
 class Builder:
     """Appends operations to a graph; every method takes and returns wires.
 
@@ -39,6 +43,7 @@ class Builder:
     def __init__(self, inputs: Sequence[Array]):
         self.graph = Graph(inputs)
         self._made: dict = {}
+        self._nodes, self._walked = [-1] * len(self.graph.inputs), 0
 
     def type(self, wire: int) -> Array:
         return self.graph.types[wire]
@@ -47,10 +52,12 @@ class Builder:
         """An operation as it is; one that was applied to these wires before is not repeated."""
         if not op.deterministic or (op.place is not None and not (op.tied and isinstance(op, Parameter))):
             return self.graph.add(op, wires)
-        key = (op, tuple(wires))
-        if key not in self._made:
-            self._made[key] = self.graph.add(op, wires)
-        return self._made[key]
+        wires = tuple(wires)
+        key = (op, wires)
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = self.graph.add(op, wires)
+        return found
 
     def add(self, op: Operation, *wires: int) -> int:
         """An operation with one result; what is repeated for it only is read where it was."""
@@ -94,8 +101,10 @@ class Builder:
     def folded(self, wire: int, array: Array) -> int:
         """Summed over the axes that an array lacks, then arranged: the transpose of repeating."""
         have = self.type(wire)
+        if have.axes == array.axes:
+            return wire
         gone = tuple(label for label in have.labels if label not in array.labels)
-        return self.arrange(self.add(Reduce(SUM, have, gone), wire) if gone else wire, array)
+        return self.arrange(self.add(_sum(have, gone), wire) if gone else wire, array)
 
     def zero(self, array: Array) -> int:
         return self.add(Constant(0.0, array))
@@ -134,7 +143,11 @@ class Builder:
 
     def node_of(self, wire: int) -> int:
         """The node that makes a wire."""
-        return bisect_right(self.graph.first, wire) - 1
+        nodes, graph = self._nodes, self.graph
+        while len(nodes) <= wire:           # those that were written since it was asked last
+            nodes.extend([self._walked] * len(graph.ops[self._walked].cod))
+            self._walked += 1
+        return nodes[wire]
 
     def _unrepeated(self, op: Map, wires):
         for n, wire in enumerate(wires):
@@ -172,27 +185,9 @@ class Builder:
     # -- the end ----------------------------------------------------------------------
     def finish(self, outputs: Sequence[int]) -> Diagram:
         """The diagram of what reaches the outputs."""
-        return pruned(self.graph, outputs)
+        return extracted(self.graph, range(len(self.graph.inputs)), outputs)
 
 
-def pruned(graph: Graph, outputs: Sequence[int]) -> Diagram:
-    """The diagram of the nodes of a graph that reach given outputs, in their order."""
-    wanted = [False] * len(graph.types)
-    for wire in outputs:
-        wanted[wire] = True
-    alive = [False] * len(graph)
-    for node in range(len(graph) - 1, -1, -1):
-        first = graph.first[node]
-        if any(wanted[first:first + len(graph.ops[node].cod)]):
-            alive[node] = True
-            for wire in graph.args[node]:
-                wanted[wire] = True
-    made = Graph(graph.inputs)
-    place: list = [*range(len(graph.inputs)), *([None] * (len(graph.types) - len(graph.inputs)))]
-    for node, live in enumerate(alive):
-        if live:
-            first = graph.first[node]
-            new = made.add(graph.ops[node], [place[wire] for wire in graph.args[node]])
-            place[first:first + len(new)] = new
-    made.outputs = tuple(place[wire] for wire in outputs)
-    return Diagram.from_graph(made)
+def extracted(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Diagram:
+    """The part of a graph between some wires and others, as a diagram."""
+    return Diagram.from_graph(graph.part(inputs, outputs))

@@ -12,8 +12,7 @@ from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
 from ncd.core.op import Operation
 from ncd.errors import ArityError, AxisError, NcdError, RuleError
-from ncd.interpret.derivative.build import Builder
-from ncd.interpret.derivative.cut import extracted
+from ncd.interpret.derivative.build import Builder, extracted
 from ncd.interpret.derivative.jobs import solve
 from ncd.ops.control import Broadcast
 from ncd.ops.custom import CustomDerivative, LinearMap

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ncd.core.category import Diagram
 from ncd.core.graph import Graph
+from ncd.interpret.derivative.build import extracted
 from ncd.interpret.derivative.policy import Policy, is_contraction, is_free
 from ncd.ops.multilinear import Reindex, View
 
@@ -55,9 +55,11 @@ def _residuals(joint: Joint, policy: Policy, invariant, at_hand, rates) -> list[
         same[wire] = True
     moved = set(at_hand)                # and what is at hand is at hand in every order
     for op, args, made in graph:
-        is_linear = any(linear[wire] for wire in args)
-        is_same = all(same[wire] for wire in args) and op.deterministic
-        if isinstance(op, (Reindex, View)) and args[0] in moved:
+        is_linear, is_same = False, op.deterministic
+        for wire in args:
+            is_linear |= linear[wire]
+            is_same &= same[wire]
+        if moved and isinstance(op, (Reindex, View)) and args[0] in moved:
             moved.update(made)
         for wire in made:
             linear[wire], same[wire] = is_linear, is_same
@@ -103,31 +105,3 @@ def _read_by(graph: Graph, linear: list[bool], rates: Sequence[int]) -> list[int
         if not linear[wire]:
             found[wire] = None
     return list(found)
-
-
-def extracted(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Diagram:
-    """The part of a graph between some wires and others, as a diagram."""
-    inputs = list(inputs)
-    place: dict[int, int] = {}
-    for n, wire in enumerate(inputs):
-        place.setdefault(wire, n)
-    wanted = [False] * len(graph.types)
-    for wire in outputs:
-        wanted[wire] = True
-    alive = [False] * len(graph)
-    for node in range(len(graph) - 1, -1, -1):
-        first = graph.first[node]
-        if any(wanted[wire] and wire not in place
-               for wire in range(first, first + len(graph.ops[node].cod))):
-            alive[node] = True
-            for wire in graph.args[node]:
-                wanted[wire] = True
-    made = Graph([graph.types[wire] for wire in inputs])
-    for node, live in enumerate(alive):
-        if live:
-            first = graph.first[node]
-            new = made.add(graph.ops[node], [place[wire] for wire in graph.args[node]])
-            for n, wire in enumerate(new):
-                place.setdefault(first + n, wire)
-    made.outputs = tuple(place[wire] for wire in outputs)
-    return Diagram.from_graph(made)

@@ -14,6 +14,7 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
+from ncd.core.op import Operation, is_known_by_its_key
 from ncd.errors import RuleError
 from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.jobs import solve
@@ -72,7 +73,7 @@ class Hoisted:
         width, wires = len(self.dom), [0] * len(sources)
         for n, position in enumerate(order):
             wires[position] = _relabelled(build, width + n, sources[position].array)
-        self.diagram = build.finish(build.call(made, [*range(width), *wires]))
+        self.diagram = build.finish(build.graph.append(made.graph, [*range(width), *wires]))
 
     @property
     def parameters(self) -> tuple[Path, ...]:
@@ -121,7 +122,7 @@ def _hoist(diagram: Diagram) -> Generator:
     """The job: (dom ⊗ sources -> cod, the sources)."""
     graph = diagram.graph
     build = _Growing(diagram.dom.inside)
-    frames = [(graph, [(-1, n) for n in range(len(graph.inputs))], "", iter(range(len(graph))))]
+    frames = [(graph, [~n for n in range(len(graph.inputs))], "", iter(range(len(graph))))]
     while True:
         graph, wires, prefix, nodes = frames[-1]
         node = next(nodes, None)
@@ -179,30 +180,40 @@ def _through_scan(op: Scan, body: Diagram, inner: Sequence[Source]):
 
 
 class _Growing:
-    """A graph that is given more inputs while its nodes are written."""
+    """A graph that is given more inputs while its nodes are written: wire ~n is the input n."""
 
     def __init__(self, dom: Sequence[Array]):
         self.inputs = list(dom)
-        self.sources: dict[tuple, Source] = {}
-        self.nodes: list[tuple] = []
+        self.sources: dict[tuple, tuple[Source, int]] = {}
+        self.ops: list[Operation] = []
+        self.args: list[list[int]] = []
+        self.wires = 0
+        self.known: dict[Operation, Operation] = {}
 
-    def node(self, op, wires) -> list[tuple]:
-        """The wires of a new node: (node, number); an input is (−1, number)."""
-        self.nodes.append((op, wires))
-        return [(len(self.nodes) - 1, n) for n in range(len(op.cod))]
+    def node(self, op: Operation, args: list[int]) -> range:
+        """The wires of a new node.
 
-    def source(self, source: Source) -> tuple:
+        Layers that are alike share their operations from here on: what one is asked is worked out once.
+        """
+        if is_known_by_its_key(type(op)):
+            op = self.known.setdefault(op, op)
+        self.ops.append(op)
+        self.args.append(args)
+        first = self.wires
+        self.wires += len(op.cod)
+        return range(first, self.wires)
+
+    def source(self, source: Source) -> int:
         """The input of a place, one for all that are tied to it."""
         key = (source.path, type(source.op))
         if key not in self.sources:
-            self.sources[key] = (source, (-1, len(self.inputs)))
+            self.sources[key] = (source, ~len(self.inputs))
             self.inputs.append(source.array)
         return self.sources[key][1]
 
-    def finish(self, outputs: Sequence[tuple]) -> Diagram:
-        graph, first = Graph(self.inputs), {-1: 0}
-        for n, (op, wires) in enumerate(self.nodes):
-            first[n] = len(graph.types)
-            graph.add(op, [first[node] + number for node, number in wires])
-        graph.outputs = tuple(first[node] + number for node, number in outputs)
+    def finish(self, outputs: Sequence[int]) -> Diagram:
+        graph, width = Graph(self.inputs), len(self.inputs)
+        for op, args in zip(self.ops, self.args):
+            graph.add(op, [~wire if wire < 0 else wire + width for wire in args])
+        graph.outputs = tuple([~wire if wire < 0 else wire + width for wire in outputs])
         return Diagram.from_graph(graph)

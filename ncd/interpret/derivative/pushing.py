@@ -7,11 +7,12 @@ linear operations alone, each of which has a transpose. None stands for a tangen
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.interpret.derivative.build import Builder
-from ncd.interpret.derivative.scalar import Partial, partial, power_row
+from ncd.interpret.derivative.scalar import partial, power_row
 from ncd.ops import scalar
 from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Eigh, Solve
@@ -33,31 +34,38 @@ def weighed(build: Builder, op: Map, position: int, w: int, wires: Sequence[int]
     found = _partial(op, position)
     if found is None:
         return None
-    if found.function == scalar.IDENTITY:
+    function, arguments = found
+    if function == scalar.IDENTITY:
         return w
-    by_argument = dict(zip(op.arguments, wires))
     given = []
-    for argument in found.arguments:
+    for argument in arguments:
         if argument == "w":
             given.append(w)
         elif argument == "y":
             given.append(result)
-        elif argument is None:
-            given.append((0,))
         else:
-            constant = op.constants[argument]
-            given.append((constant,) if constant is not None else by_argument[argument])
-    return build.map(found.function, *given)
+            given.append(argument if isinstance(argument, tuple) else wires[argument])
+    return build.map(function, *given)
 
 
-def _partial(op: Map, position: int) -> Partial | None:
+@lru_cache(maxsize=4096)
+def _partial(op: Map, position: int) -> tuple[ScalarFunction, tuple] | None:
+    """The row of w · ∂f/∂x, and for each of its arguments "w", "y", which wire, or (a number,)."""
     f, fixed = op.function, frozenset(
         name for name, c in zip(op.function.arguments, op.constants) if c is not None)
+    exponent = None
     if f == scalar.POWER and op.arguments == (0,) and not isinstance(op.constants[1], float):
         exponent = op.constants[1].constant
-        if exponent is not None:        # x ** 3 is a row of its own, 3 x²: no logarithm, no zero
-            return partial(power_row(exponent), "x")
-    return partial(f, f.arguments[op.arguments[position]], fixed)
+    if exponent is None:
+        found = partial(f, f.arguments[op.arguments[position]], fixed)
+    else:                               # x ** 3 is a row of its own, 3 x²: no logarithm, no zero
+        found = partial(power_row(exponent), "x")
+    if found is None:
+        return None
+    wire = {argument: n for n, argument in enumerate(op.arguments)}
+    return found.function, tuple(
+        argument if isinstance(argument, str) else (0,) if argument is None else
+        wire[argument] if argument in wire else (op.constants[argument],) for argument in found.arguments)
 
 
 def _map(build: Builder, op: Map, args, tangents: Tangents):
