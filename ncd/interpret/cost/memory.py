@@ -120,6 +120,66 @@ class Memory:
         return max(self.levels(range(len(self)) if order is None else order)[0], default=0)
 
 
+class Levels:
+    """The peaks of the orders of one graph, in which operations may stand again.
+
+    They are those of the memory of :func:`rearranged`, which is not made: one walk finds the last reader of
+    each buffer, a second one what is live.
+    """
+
+    def __init__(self, graph: Graph, price: Pricer):
+        self.graph = graph
+        # For each node what it needs, its inputs, and (wire, whose buffer it is, the bytes that are its own).
+        self.nodes: list[tuple[int | float, tuple[int, ...], list[tuple[int, int | None, int | float]]]] = []
+        for node, (op, args) in enumerate(zip(graph.ops, graph.args)):
+            returns, made, need = price(op)
+            first, wires = graph.first[node], []
+            for place, (n, size) in enumerate(zip(returns, made)):
+                if n is None:
+                    wires.append((first + place, None, 0))
+                elif n >= 0:
+                    wires.append((first + place, args[n], 0))
+                elif n == -1 - place:
+                    wires.append((first + place, first + place, size))
+                else:
+                    wires.append((first + place, first - 1 - n, 0))
+            self.nodes.append((need, tuple(dict.fromkeys(args)), wires))
+
+    def peak(self, order: Sequence[int]) -> tuple[int | float, int]:
+        """The most bytes at once, and the first step at which they are."""
+        root: list[int | None] = [None] * len(self.graph.types)         # wire -> buffer
+        sizes: list[int | float] = []
+        last: list[int] = []
+        grown: list[int | float] = []                                   # the bytes that a step adds
+        for step, node in enumerate(order):
+            _, args, wires = self.nodes[node]
+            for wire in args:
+                if (buffer := root[wire]) is not None:
+                    last[buffer] = step
+            total = 0
+            for wire, source, size in wires:
+                if source == wire:
+                    root[wire] = len(sizes)
+                    sizes.append(size)
+                    last.append(step)
+                    total += size
+                else:
+                    root[wire] = None if source is None else root[source]
+            grown.append(total)
+        for wire in self.graph.outputs:
+            if (buffer := root[wire]) is not None:
+                last[buffer] = -1
+        for size, step in zip(sizes, last):
+            if step >= 0:
+                grown[step] -= size
+        most, top, live = 0, 0, 0
+        for step, node in enumerate(order):
+            if live + self.nodes[node][0] > most:
+                most, top = live + self.nodes[node][0], step
+            live += grown[step]
+        return most, top
+
+
 def rearranged(graph: Graph, order: Sequence[int]) -> tuple[Graph, list[tuple[int, ...]]]:
     """The graph with its nodes in an order, one that occurs again computed again, and each one's wires.
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
+from ncd.core.graph import Graph
 from ncd.interpret.cost.core import Core
-from ncd.interpret.cost.memory import Memory, rearranged
+from ncd.interpret.cost.memory import Levels, Memory, rearranged
 from ncd.interpret.cost.rules import total_bytes
 from ncd.interpret.cost.schedule import Schedule, may_repeat, memory_of, numbers_of
 from ncd.interpret.cost.search import best_schedule, orders
@@ -38,30 +40,39 @@ class Point(NamedTuple):
 
 
 class _Try:
-    """A sequence of operations, measured: where its peak is and what its memory is there."""
+    """A sequence of operations, measured: where its peak is; made a graph only where it is gone on from."""
 
-    def __init__(self, search: _Search, order: Sequence[int]):
-        self.order = tuple(order)
-        self.graph, _ = rearranged(search.graph, order)
-        self.memory = Memory(self.graph, search.price)
-        during, _ = self.memory.levels(range(len(self.graph)))
-        self.peak = max(during, default=0)
-        self.top = during.index(self.peak) if during else 0
-        self.extra = sum(search.work[node] for node in order) - search.once
+    def __init__(self, search: _Search, order: tuple[int, ...]):
+        self.order, self.search = order, search
+        self.peak, self.top = search.levels.peak(order)
+        self.extra = sum(map(search.work.__getitem__, order)) - search.once
 
-    def waiting(self, search: _Search) -> list[int]:
+    @cached_property
+    def graph(self) -> Graph:
+        return rearranged(self.search.graph, self.order)[0]
+
+    @cached_property
+    def memory(self) -> Memory:
+        return Memory(self.graph, self.search.price)
+
+    @cached_property
+    def usable(self) -> list[bool]:
+        """Whether each buffer is live after the peak."""
+        return [buffer.held or max(buffer.readers, default=-1) > self.top for buffer in self.memory.buffers]
+
+    def waiting(self) -> list[int]:
         """The buffers that only wait at the peak, and can be made again; in the order they are made."""
-        buffers, top = self.memory.buffers, self.top
-        return [number for number, buffer in enumerate(buffers)
+        top, repeats = self.top, self.search.repeats
+        return [number for number, buffer in enumerate(self.memory.buffers)
                 if buffer.maker < top and top not in buffer.readers
-                and search.repeats[self.order[buffer.maker]]
-                and (buffer.held or max(buffer.readers, default=-1) > top)]
+                and repeats[self.order[buffer.maker]] and self.usable[number]]
 
-    def without(self, search: _Search, dropped: set[int]) -> list[int]:
+    def without(self, dropped: set[int]) -> tuple[int, ...]:
         """The sequence in which some buffers are dropped at the peak and made again when they are read."""
         graph, memory, top = self.graph, self.memory, self.top
-        usable = [number not in dropped and (buffer.held or max(buffer.readers, default=-1) > top)
-                  for number, buffer in enumerate(memory.buffers)]
+        usable = self.usable.copy()
+        for number in dropped:
+            usable[number] = False
         made: set[int] = set()
 
         def missing(wires: Sequence[int]) -> list[int]:
@@ -69,10 +80,10 @@ class _Try:
             for wire in wires:
                 maker, root = graph.producer[wire], memory.root[wire]
                 if 0 <= maker <= top and maker not in made and root is not None and not usable[root] \
-                        and search.repeats[self.order[maker]]:
+                        and self.search.repeats[self.order[maker]]:
                     found.append(maker)
             return found
-        order = list(range(top + 1))
+        again: list[int] = []
 
         def run(stack: list[int]) -> None:
             while stack:
@@ -83,13 +94,20 @@ class _Try:
                     stack.extend(reversed(behind))
                 else:
                     stack.pop()
-                    order.append(current)
-                    if current <= top:
-                        made.add(current)
-        for node in range(top + 1, len(graph)):
-            run([node])
+                    again.append(self.order[current])
+                    made.add(current)
+        # Only who reads what was dropped wants anything made again; all others stand as they are.
+        found, start = list(self.order[:top + 1]), top + 1
+        for node in sorted({reader for n in dropped for reader in memory.buffers[n].readers if reader > top}):
+            if behind := missing(graph.args[node]):
+                found += self.order[start:node]
+                start, again = node, []
+                run(behind[::-1])
+                found += again
+        found += self.order[start:]
+        again = []
         run(missing(graph.outputs)[::-1])
-        return [self.order[node] for node in order]
+        return (*found, *again)
 
 
 class _Search:
@@ -107,6 +125,7 @@ class _Search:
         self.work = [work[id(op)] for op in self.graph.ops]
         self.once = sum(self.work)
         self.repeats = [may_repeat(op) for op in self.graph.ops]
+        self.levels = Levels(self.graph, self.price)
         self.left = max(20, min(TRIES, STEPS // (len(self.graph) + 1)))
         self.seen: set[tuple[int, ...]] = set()
         self.front: list[_Try] = []
@@ -128,13 +147,13 @@ class _Search:
 
     def checkpoints(self, at: _Try, bounds: int, budgets: int) -> None:
         """Drop all that is cheap enough but a checkpoint each time a number of bytes has passed."""
-        buffers, waiting = at.memory.buffers, at.waiting(self)
+        buffers, waiting = at.memory.buffers, at.waiting()
         if not waiting:
             return
         if len(waiting) <= FEW:
             for count in range(1, len(waiting) + 1):
                 for chosen in combinations(waiting, count):
-                    self.measure(at.without(self, set(chosen)))
+                    self.measure(at.without(set(chosen)))
             return
         price = {n: self.work[at.order[buffers[n].maker]] / buffers[n].size for n in waiting}
         ranked = sorted(set(price.values()))
@@ -152,15 +171,15 @@ class _Search:
                         dropped.append(number)
                 for part in PARTS:      # the first of them alone, for those who want a little less only
                     if chosen := dropped[:math.ceil(len(dropped) * part)]:
-                        self.measure(at.without(self, set(chosen)))
+                        self.measure(at.without(set(chosen)))
 
     def single(self, at: _Try, most: int) -> None:
         """Drop one result more: those that give back the most bytes for the work of making them."""
         buffers = at.memory.buffers
-        ranked = sorted(at.waiting(self), key=lambda n: (
+        ranked = sorted(at.waiting(), key=lambda n: (
             self.work[at.order[buffers[n].maker]] / buffers[n].size, -buffers[n].size))
         for number in ranked[:most]:
-            self.measure(at.without(self, {number}))
+            self.measure(at.without({number}))
 
     def reordered(self, at: _Try) -> None:
         """The same operations in the order of least memory; what is computed again is an operation too."""

@@ -10,8 +10,10 @@ says where the optimum is reached.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ncd.core.category import Diagram
 from ncd.interpret.cost.core import Core, Part
@@ -130,8 +132,8 @@ def _refined(part: Part, best: list[int], reached) -> list[int]:
         best = candidate
     if proven or part.peak(best) <= floor:
         return best
-    candidate = beam(part, max(2, min(WIDTH, 4_000_000 // len(part) ** 2)))
-    return min(best, candidate, key=part.peak)
+    candidate = beam(part, max(2, min(WIDTH, 4_000_000 // len(part) ** 2)), part.peak(best))
+    return best if candidate is None else min(best, candidate, key=part.peak)
 
 
 def by_hills(part: Part, known: Sequence[int], ancestors: Sequence[int]) -> tuple[list[int], bool]:
@@ -196,38 +198,124 @@ def greedy(part: Part, by: int = 0) -> list[int]:
 
 
 # -- sets of nodes done ------------------------------------------------------------------
+class _State(NamedTuple):
+    """A set of nodes done as bits, the peak on the way and the bytes live; what can run, in order."""
+
+    peak: int | float
+    live: int | float
+    done: int
+    ready: tuple[int, ...]
+
+
 class _Steps:
-    """Moves between the sets of nodes done, as bits."""
+    """Moves between the sets of nodes done.
+
+    After each move what gives back as much as it takes and fits below the peak is run too, the first of
+    what can run each time: no order loses by it. A node gives back more only where it has become the last
+    reader of a buffer, so that a move looks at its own buffers and children, and not at all that can run.
+    """
 
     def __init__(self, part: Part):
-        self.part = part
+        self.part, self.full = part, (1 << len(part)) - 1
         self.parents = [sum(1 << parent for parent in parents) for parents in part.before]
-        self.masks = [sum(1 << reader for reader in readers) for _, readers in part.shared]
-        self.full = (1 << len(part)) - 1
+        # The bytes that a node adds where it is not the last reader of what others read too, and those.
+        self.least = [part.gain[node] - sum(part.shared[n][0] for n in part.reads[node]
+                                            if len(part.shared[n][1]) == 1) for node in range(len(part))]
+        bits = [sum(1 << reader for reader in readers) for _, readers in part.shared]
+        self.beside = [[(part.shared[n][0], bits[n] & ~(1 << node)) for n in part.reads[node]
+                        if len(part.shared[n][1]) > 1] for node in range(len(part))]
+        # Whether a node may add nothing, and those after it with all that stands before each.
+        self.may = [least <= sum(size for size, _ in more) for least, more in zip(self.least, self.beside)]
+        self.after = [[(child, self.parents[child]) for child in children] for children in part.after]
 
     def change(self, done: int, node: int):
-        part, now = self.part, done | 1 << node
-        return part.gain[node] - sum(part.shared[n][0] for n in part.reads[node] if not self.masks[n] & ~now)
+        """The bytes that a node adds after what is done."""
+        found = self.least[node]
+        for size, others in self.beside[node]:
+            if not others & ~done:
+                found -= size
+        return found
 
-    def run(self, done: int, ready: tuple, node: int) -> tuple[int, tuple]:
-        now = done | 1 << node
-        more = [child for child in self.part.after[node] if not self.parents[child] & ~now]
-        return now, (*(other for other in ready if other != node), *more)
+    def start(self, floor) -> tuple[_State, tuple[int, ...]]:
+        """What is done of itself, with what is live at the start or a floor as the peak; and what ran."""
+        ready = tuple(node for node, parents in enumerate(self.parents) if not parents)
+        easy = {node: place for place, node in enumerate(ready) if self.change(0, node) <= 0}
+        places = {node: place for place, node in enumerate(ready)}
+        peak = max(floor, self.part.start)
+        done, live, ran = self._settled(0, self.part.start, easy, places, peak, [])
+        return self.state(peak, live, done, ready, ran), tuple(ran)
 
-    def settle(self, done: int, live, ready: tuple, peak) -> tuple[int, object, tuple, tuple]:
-        """Run what gives back as much as it takes and fits below the peak: no order loses by it."""
-        ran: list[int] = []
-        moved = True
-        while moved:
-            moved = False
-            for node in ready:
-                if live + self.part.need[node] <= peak and (change := self.change(done, node)) <= 0:
-                    done, ready = self.run(done, ready, node)
-                    live += change
-                    ran.append(node)
-                    moved = True
-                    break
-        return done, live, ready, tuple(ran)
+    def moves(self, state: _State, seen: set[tuple[int, Any]], below=math.inf) -> Iterator[tuple]:
+        """(peak, bytes live, what is done, what ran) after each node that can run and stays below a peak.
+
+        What is easy leads from one set of nodes done, at one peak, to one set, in whatever order it is run:
+        each such pair is looked at once, and put among those seen.
+        """
+        peak, live, done, ready = state
+        need, may, least = self.part.need, self.may, self.least
+        changes = [self.change(done, node) if may[node] else least[node] for node in ready]
+        places = {node: place for place, node in enumerate(ready)}
+        easy = {node: place for node, place in places.items() if changes[place] <= 0}
+        for node, change in zip(ready, changes):
+            most = live + need[node]
+            if most < peak:
+                most = peak
+            way = done | 1 << node, most
+            if most < below and way not in seen:
+                seen.add(way)
+                left = dict(easy)
+                left.pop(node, None)
+                # Without the bytes of buffers that others read too where this one is the last reader.
+                change = change if may[node] else self.change(done, node)
+                now, level, ran = self._settled(way[0], live + change, left, places, most, [node])
+                yield most, level, now, tuple(ran)
+
+    def _settled(self, done: int, live, easy: dict[int, int], places: dict[int, int], peak,
+                 ran: list[int]) -> tuple[int, Any, list[int]]:
+        """What is done, live and ran, once what is easy has run too.
+
+        Parameters:
+            easy: What could run and adds no bytes, {node: its place among what could run}; it is used up.
+            places: The places of what could run before what ran.
+        """
+        need, may, change = self.part.need, self.may, self.change
+        new: dict[int, int] = {}                # the places of what can run now and could not before
+        last = ran[-1] if ran else None
+        while True:
+            if last is not None:
+                left = ~done
+                for child, parents in self.after[last]:
+                    if not parents & left:
+                        new[child] = len(places) + len(new)
+                        if may[child] and change(done, child) <= 0:
+                            easy[child] = new[child]
+                for _, others in self.beside[last]:
+                    rest = others & left
+                    if rest and not rest & (rest - 1):          # one reader is left
+                        other = rest.bit_length() - 1
+                        if may[other] and other not in easy and not self.parents[other] & left \
+                                and change(done, other) <= 0:
+                            easy[other] = places[other] if other in places else new[other]
+            last = None
+            for node, place in easy.items():
+                if live + need[node] <= peak and (last is None or place < easy[last]):
+                    last = node
+            if last is None:
+                return done, live, ran
+            del easy[last]
+            live += change(done, last)
+            done |= 1 << last
+            ran.append(last)
+
+    def state(self, peak, live, done: int, ready: Sequence[int], ran: Sequence[int]) -> _State:
+        """The state after a move, out of what could run before it."""
+        before, new = done, []
+        for node in ran:
+            before &= ~(1 << node)
+        for node in ran:
+            before |= 1 << node
+            new += [child for child in self.part.after[node] if not self.parents[child] & ~before]
+        return _State(peak, live, done, tuple(node for node in (*ready, *new) if not done >> node & 1))
 
 
 def exhaustive(part: Part, below, floor, states: int) -> tuple[list[int] | None, bool]:
@@ -235,14 +323,14 @@ def exhaustive(part: Part, below, floor, states: int) -> tuple[list[int] | None,
 
     Returns (the order, or None; whether none is lower than what is known now).
     """
-    steps, start = _Steps(part), tuple(node for node, parents in enumerate(part.before) if not parents)
-    done, live, ready, ran = steps.settle(0, part.start, start, max(floor, part.start))
-    best = {done: max(floor, part.start)}
-    came: dict[int, tuple[int, tuple]] = {done: (0, ran)}
-    heap = [(best[done], -done.bit_count(), done, live, ready)]
-    looked = 0
+    steps = _Steps(part)
+    first, ran = steps.start(floor)
+    best = {first.done: first.peak}
+    came: dict[int, tuple[int, tuple]] = {first.done: (0, ran)}
+    heap = [(first.peak, -first.done.bit_count(), first.done, first.live, first.ready, ())]
+    looked, seen = 0, set()
     while heap:
-        peak, _, done, live, ready = heapq.heappop(heap)
+        peak, _, done, live, ready, ran = heapq.heappop(heap)
         if best[done] < peak:
             continue
         if done == steps.full:
@@ -254,39 +342,39 @@ def exhaustive(part: Part, below, floor, states: int) -> tuple[list[int] | None,
         looked += 1
         if looked > states:
             return None, False
-        for node in ready:
-            most = max(peak, live + part.need[node])
-            if most >= below:
-                continue
-            change = steps.change(done, node)
-            now, after = steps.run(done, ready, node)
-            now, level, after, ran = steps.settle(now, live + change, after, most)
+        state = steps.state(peak, live, done, ready, ran)
+        for most, level, now, ran in steps.moves(state, seen, below):
             if now not in best or most < best[now]:
-                best[now], came[now] = most, (done, (node, *ran))
-                heapq.heappush(heap, (most, -now.bit_count(), now, level, after))
+                best[now], came[now] = most, (done, ran)
+                heapq.heappush(heap, (most, -now.bit_count(), now, level, state.ready, ran))
     return None, True
 
 
-def beam(part: Part, width: int) -> list[int]:
-    """The order that a beam finds: at each step the sets with the lowest peaks are kept."""
-    steps, start = _Steps(part), tuple(node for node, parents in enumerate(part.before) if not parents)
-    done, live, ready, ran = steps.settle(0, part.start, start, part.start)
-    # {the set done: (peak, live, ready, what ran as a linked list)}
-    front = {done: (part.start, live, ready, (None, ran))}
-    while steps.full not in front:
-        new: dict[int, tuple] = {}
-        for done, (peak, live, ready, trail) in front.items():
-            for node in ready:
-                most = max(peak, live + part.need[node])
-                change = steps.change(done, node)
-                now, after = steps.run(done, ready, node)
-                now, level, after, ran = steps.settle(now, live + change, after, most)
+def beam(part: Part, width: int, below=math.inf) -> list[int] | None:
+    """The order that a beam finds: at each step the sets with the lowest peaks are kept.
+
+    Parameters:
+        below: The peak of interest: None is returned as soon as all that are kept have reached it.
+    """
+    steps = _Steps(part)
+    first, ran = steps.start(part.start)
+    # (a state, what ran on the way as a linked list)
+    front: list[tuple[_State, tuple]] = [(first, (None, ran))]
+    while front[0][0].done != steps.full:
+        if front[0][0].peak >= below:               # that of the first is the lowest
+            return None
+        seen: set[tuple[int, Any]] = set()
+        new: dict[int, tuple] = {}          # {the set done: (peak, live, what could run before, the way)}
+        for state, trail in front:
+            for most, level, now, ran in steps.moves(state, seen):
                 if now not in new or (most, level) < new[now][:2]:
-                    new[now] = (most, level, after, (trail, (node, *ran)))
-        kept = heapq.nsmallest(width, new.items(), key=lambda item: item[1][:2])
-        front = {steps.full: new[steps.full]} if steps.full in new else dict(kept)
+                    new[now] = (most, level, state.ready, (trail, ran))
+        kept = [(steps.full, new[steps.full])] if steps.full in new else heapq.nsmallest(
+            width, new.items(), key=lambda item: item[1][:2])
+        front = [(steps.state(most, level, now, ready, trail[1]), trail)
+                 for now, (most, level, ready, trail) in kept]
     found: list[int] = []
-    trail = front[steps.full][3]
+    trail = front[0][1]
     while trail is not None:
         trail, ran = trail
         found[:0] = ran
