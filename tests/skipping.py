@@ -3,7 +3,9 @@
 Every wire is an array of entries that are either known before anything is run (positions, truth values of
 masks, what follows from them alone) or not. Then, from the results back, every entry that is asked for and
 not known by a mask is computed once: an entry of a map costs its operations, a fold of n entries n − 1, a
-term of a contraction 2. Unknown numbers stand for four random ones: what is the same for all is known.
+term of a contraction 2, an entry of a segment 1. Unknown numbers stand for four random ones: what is the same
+for all is known. Where an entry is gathered from or goes to is not known: it may be anywhere on the axis. A
+loop is unrolled: each step by itself knows its constants and its slices, and all that it makes is asked for.
 """
 
 from __future__ import annotations
@@ -17,12 +19,25 @@ from ncd.core.op import Operation
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.reference.rules import RULES as REFERENCE
 from ncd.interpret.reference.rules import State
+from ncd.ops.control import Scan
+from ncd.ops.indexed import Gather, Segment
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View
 from ncd.ops.pointwise import Map, Reduce, Stop
 from ncd.ops.source import Constant, Iota, Parameter
 from tests.counting import ENTRYWISE, Ledger, evaluate
 
 SAMPLES = 4
+
+
+def _scalars(numbers):
+    """The numbers one by one, as objects that divide by 0 without an error."""
+    found = np.empty(numbers.shape, object)
+    found[...] = numbers
+    return np.frompyfunc(np.float64, 1, 1)(found)
+
+
+def _places(mine):
+    return zip(*np.nonzero(mine)) if np.ndim(mine) else ([()] if mine else [])
 
 
 class Entries:
@@ -35,10 +50,10 @@ class Entries:
 
 
 class Counter:
-    """One flat diagram at sizes, its masks given: {number of an input: truth values}."""
+    """One flat diagram at sizes, its masks given: {number of an input: truth values}; or all its inputs."""
 
-    def __init__(self, diagram: Diagram, masks, sizes, truths: bool = True):
-        self.truths = truths
+    def __init__(self, diagram: Diagram, masks, sizes, truths: bool = True, inputs=None):
+        self.truths, self.sizes = truths, sizes
         self.draw = np.random.default_rng(0)
         class Opened(Interpretation):
             def rule(self, op):
@@ -46,7 +61,8 @@ class Counter:
         program = Opened("skip", {}).program(diagram)
         self.run = Run(Interpretation("reference", REFERENCE), sizes, State(None, None, None))
         self.steps, self.outputs = program.steps, program.outputs
-        self.entries = [self._given(array, masks.get(n)) for n, array in enumerate(diagram.dom.inside)]
+        self.entries = inputs or [
+            self._given(array, masks.get(n)) for n, array in enumerate(diagram.dom.inside)]
         self.matrix, self.ledger = 0, Ledger()
         for step in self.steps:
             self.entries += self._forward(step.op, [self.entries[wire] for wire in step.reads])
@@ -74,6 +90,20 @@ class Counter:
                             pick(have[0].masked, False), have[0].truth)]
         if isinstance(op, Stop):
             return have
+        if isinstance(op, Scan):
+            return self._loop(op, have)
+        if isinstance(op, Gather):
+            numbers, masked = have[0].numbers, have[0].masked
+            at, rest = op.table.labels.index(op.axis), op.table.with_axes(op.table.without(op.axis))
+            first = np.take(numbers, 0, at)
+            same = masked.all(axis=at) & (numbers == np.expand_dims(first, at)).all(axis=at)
+            known, first = (self._spread(each, rest, op.cod[0]) for each in (same, first))
+            return [Entries(np.where(known, first, np.nan), known, have[0].truth)]
+        if isinstance(op, Segment):
+            at, rest = op.values.labels.index(op.axis), op.values.with_axes(op.values.without(op.axis))
+            units = have[0].masked & (have[0].numbers == op.monoid.unit)
+            known = self._spread(units.all(axis=at), rest, op.cod[0])
+            return [Entries(np.where(known, op.monoid.unit, np.nan), known)]
         if isinstance(op, Reduce):
             gone = tuple(op.array.labels.index(label) for label in op.labels)
             least = np.min(np.where(have[0].masked, have[0].numbers, -np.inf), axis=gone)
@@ -90,6 +120,36 @@ class Counter:
             return [Entries(np.where(made, 0.0, np.nan), made)]
         return [Entries(np.full(self.shape(array), np.nan)) for array in op.cod]
 
+    def _loop(self, op: Scan, have: list[Entries]) -> list[Entries]:
+        """Every step is counted by itself, its states not known; what is known of its results is kept."""
+        length, made = self.run.size(op.axis.size), []
+        for step in range(length):
+            inside = []
+            for n, (entries, array) in enumerate(zip(have, op.arrays)):
+                if n < op.states:
+                    inside.append(Entries(np.full(self.shape(array), np.nan)))
+                elif n in op.sequences:
+                    at = array.labels.index(op.axis.label)
+                    inside.append(Entries(np.take(entries.numbers, step, at),
+                                          np.take(entries.masked, step, at), entries.truth))
+                else:
+                    inside.append(entries)
+            body = Counter(op.body, {}, self.sizes, self.truths, inside)
+            self.matrix += body.matrix
+            self.ledger.flops += body.ledger.flops
+            self.ledger.transcendentals += body.ledger.transcendentals
+            made.append([body.entries[wire] for wire in body.outputs])
+        found = []
+        for n, array in enumerate(op.cod):
+            steps = [step[n] for step in made]
+            if n < op.states:
+                found.append(steps[0 if op.reverse else -1])
+            else:
+                at = array.labels.index(op.axis.label)
+                found.append(Entries(np.stack([e.numbers for e in steps], at),
+                                     np.stack([e.masked for e in steps], at), steps[0].truth))
+        return found
+
     def _map(self, op: Map, have: list[Entries]) -> Entries:
         out, given = self.shape(op.cod[0]), dict(zip(op.arguments, zip(have, op.arrays)))
         masked = np.zeros(out, bool)
@@ -100,7 +160,7 @@ class Counter:
                 numbers = self._spread(entries.numbers, array, op.cod[0])
                 masked |= self._spread(entries.masked, array, op.cod[0])
                 one = self.draw.uniform(0.5, 2, (SAMPLES, *out)) * self.draw.choice([-1, 1], (SAMPLES, *out))
-                one[0], one[1] = np.abs(one[0]), -np.abs(one[1])
+                one[0], one[1], one[2] = np.abs(one[0]), -np.abs(one[1]), 1         # they may be equal too
                 columns.append(np.where(np.isnan(numbers), one, numbers))
             else:
                 number = constant if isinstance(constant, float) else self.run.size(constant)
@@ -118,7 +178,7 @@ class Counter:
             elif op.function.name in ("both", "either", "opposite"):
                 found = np.asarray(ENTRYWISE[op.function.name](*[c.astype(bool) for c in columns]), float)
             else:
-                found = np.asarray(evaluate(op.function, *[c.astype(object) for c in columns]), float)
+                found = np.asarray(evaluate(op.function, *map(_scalars, columns)), float)
         known = (found == found[0]).all(axis=0)
         found = np.where(known, found[0], np.nan)
         if op.cod[0].dtype == "bool":
@@ -173,11 +233,29 @@ class Counter:
                 self._asks_fold(op, have[0], want[0], mine & ~made.masked)
             elif isinstance(op, Einsum):
                 self._asks_terms(op, have, want, mine & ~made.masked)
-            elif isinstance(op, Concat):
+            elif isinstance(op, (Concat, Scan)):
                 for ask in want:
                     ask[...] = True
+            elif isinstance(op, Gather):
+                for array, ask in zip(op.dom, want):
+                    ask |= self._anywhere(mine & ~made.masked, op.cod[0], array, op.axis)
+            elif isinstance(op, Segment):
+                extra = op.index.without(*op.values.labels)
+                pairs = op.values.with_axes((*extra, *op.values.axes))      # of an entry and where it goes
+                units = self._spread(have[0].masked & (have[0].numbers == op.monoid.unit), op.values, pairs)
+                new = self._anywhere(mine & ~made.masked, op.cod[0], pairs, op.axis, op.out.label) & ~units
+                self.ledger.flops += int(new.sum()) * op.monoid.function.operations[0]
+                for array, ask in zip(op.dom, want):
+                    ask |= self._anywhere(new, pairs, array)
             elif not isinstance(op, (Iota, Constant, Parameter)):
                 raise AssertionError(f"no rule for {op.name}")
+
+    def _anywhere(self, mine, out, array, *free):
+        """Entries that agree with one of ``mine`` on the labels that both have, but for the free ones."""
+        common = [x for x in out.labels if x in array.labels and x not in free]
+        some = mine.any(axis=tuple(n for n, x in enumerate(out.labels) if x not in common))
+        rest = out.with_axes(axis for axis in out.axes if axis.label in common)
+        return self._spread(some, rest, array)
 
     def _asks_map(self, op, have, want, made, mine) -> None:
         whole = made.truth or op.cod[0].dtype != "float"             # masks and positions are made whole
@@ -192,14 +270,14 @@ class Counter:
             reads = mine
             if chosen is not None and n > 0:
                 reads = mine & (chosen != (0 if n == 1 else 1))
-            for place in zip(*np.nonzero(reads)):
+            for place in _places(reads):
                 at = dict(zip(op.cod[0].labels, place))
                 ask[tuple(at[x] for x in array.labels)] = True
 
     def _asks_fold(self, op, have, want, mine) -> None:
         labels, kept = op.array.labels, op.cod[0].labels
         left = ~(have.masked & (have.numbers == op.monoid.unit))
-        for place in zip(*np.nonzero(mine)) if mine.ndim else ([()] if mine else []):
+        for place in _places(mine):
             at = dict(zip(kept, place))
             line = tuple(at.get(x, slice(None)) for x in labels)
             self.ledger.flops += max(int(left[line].sum()) - 1, 0) * op.monoid.function.operations[0]
@@ -209,7 +287,7 @@ class Counter:
         assert len(op.arrays) <= 2
         sizes = {x: self.run.size(n) for x, n in op.sizes.items()}
         summed = set(op.sizes) - set(op.out_letters)
-        for place in zip(*np.nonzero(mine)) if mine.ndim else ([()] if mine else []):
+        for place in _places(mine):
             terms = list(self._terms(op, have, place, sizes))
             for picked in terms:
                 for ask, p in zip(want, picked):

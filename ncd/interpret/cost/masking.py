@@ -18,11 +18,22 @@ from ncd.interpret.cost.flat import Flat, flatten
 from ncd.interpret.cost.measure import Meter
 from ncd.interpret.cost.region import EVERYWHERE, Given, Region, folds, labels_of, over, points, renamed
 from ncd.interpret.cost.rules import RULES, contraction
-from ncd.interpret.cost.support import UNKNOWN, Value, annihilated, filled, forward, in_letters, names
+from ncd.interpret.cost.support import (
+    UNKNOWN,
+    Value,
+    annihilated,
+    filled,
+    forward,
+    in_letters,
+    names,
+    steady,
+    units,
+)
 from ncd.interpret.cost.taps import condition
 from ncd.nn.star import Star
 from ncd.ops import scalar
 from ncd.ops.control import Scan
+from ncd.ops.indexed import Gather, Segment
 from ncd.ops.multilinear import Einsum, Reindex, View
 from ncd.ops.pointwise import Map, Reduce, Stop
 
@@ -121,13 +132,12 @@ class _Walk:
                                              if axis.label in labels})
 
     def _loop(self, node: int, op: Scan, have: list[Value]) -> list[Value]:
-        """The body by itself: of what it is given at every step the same is known."""
-        sequences = set(op.sequences)
-        inner = [UNKNOWN if n < op.states or n in sequences else value for n, value in enumerate(have)]
+        """The body by itself, with what is known of its inputs, and so of its results, at every step."""
+        inner = [UNKNOWN if n < op.states else steady(value, op.axis.label) for n, value in enumerate(have)]
         found = self.inner[node] = self.masking(op.body, inner)
         self.masks |= found.masks
         self.used |= found.used
-        return [UNKNOWN] * len(op.cod)
+        return list(found.outputs)
 
     # -- backward ----------------------------------------------------------------------
     def _backward(self) -> list[Region | None]:
@@ -155,11 +165,21 @@ class _Walk:
                 return [EVERYWHERE]
             return [renamed(need, names(op, back=True))]
         if isinstance(op, Reduce):
-            return [need | made.region | _units(op, have[0])]
+            return [need | made.region | units(op, have[0])]
+        if isinstance(op, Gather):              # from anywhere on the axis
+            return [over(need | made.region, set(array.labels) - {op.axis}) for array in op.dom]
+        if isinstance(op, Segment):
+            region = self._kept(op, have[0], made, need)
+            return [over(region, array.labels) for array in op.dom]
         if isinstance(op, Einsum):
             letters = in_letters(need, op.out.labels, op.out_letters).union(*annihilated(op, have))
             return [_in_labels(letters, array.labels, own) for array, own in zip(op.arrays, op.letters)]
         return [EVERYWHERE] * len(have)
+
+    @staticmethod
+    def _kept(op: Segment, value: Value, made: Value, need: Region) -> Region:
+        """The entries that a segment folds: no units, and to anywhere on the axis that it makes."""
+        return over(need | made.region, set(op.cod[0].labels) - {op.axis, op.out.label}) | units(op, value)
 
     def _map_reads(self, op: Map, have: list[Value], made: Value, need: Region) -> list[Region]:
         found = []
@@ -198,7 +218,8 @@ class _Walk:
 
     def _saving(self, node: int, op: Operation) -> Sums:
         meter = self.masking.meter
-        if meter.table._listed(op) is not RULES.get(type(op)) or not isinstance(op, (Map, Reduce, Einsum)):
+        if meter.table._listed(op) is not RULES.get(type(op)) or not isinstance(
+                op, (Map, Reduce, Segment, Einsum)):
             return NOTHING                      # a rule of the user's own counts what it likes
         wire, have = self.graph.first[node], [self.values[wire] for wire in self.graph.args[node]]
         made = self.values[wire]
@@ -212,11 +233,17 @@ class _Walk:
             count = points(region, sizes)
             return dense.flops - count * flops, dense.transcendentals - count * calls, ZERO
         if isinstance(op, Reduce):
-            region |= _units(op, have[0])
+            region |= units(op, have[0])
             if not region:
                 return NOTHING
             sizes = {axis.label: axis.size for axis in op.array.axes}
             flops = folds(region, sizes, set(op.cod[0].labels)) * op.monoid.function.operations[0]
+        elif isinstance(op, Segment):
+            region = self._kept(op, have[0], made, self.needs[wire] or EVERYWHERE)
+            if not region:
+                return NOTHING
+            sizes = {axis.label: axis.size for array in op.dom for axis in array.axes}
+            flops = points(region, sizes) * op.monoid.function.operations[0]
         else:
             operands = annihilated(op, have)
             need = in_letters(region, op.out.labels, op.out_letters)
@@ -224,12 +251,6 @@ class _Walk:
                 return NOTHING
             flops, matrix = _contracted(op, operands, need)
         return dense.flops - flops, ZERO, dense.matrix - matrix
-
-
-def _units(op: Reduce, value: Value) -> Region:
-    """The region outside of which a fold meets its unit only."""
-    region, fill = value.support
-    return region if fill == op.monoid.unit else EVERYWHERE
 
 
 def _in_labels(region: Region, labels, letters) -> Region:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from ncd.core.op import Operation
 from ncd.core.size import ONE, ZERO, Size
-from ncd.interpret.cost.region import EVERYWHERE, Affine, Region, affine, over, renamed
+from ncd.interpret.cost.region import EVERYWHERE, Affine, Region, affine, labels_of, over, renamed
 from ncd.ops import scalar
+from ncd.ops.indexed import Gather, Segment
 from ncd.ops.multilinear import Einsum, Reindex, View
 from ncd.ops.pointwise import Map, Reduce, Stop
 from ncd.ops.source import Constant, Iota
@@ -61,6 +62,10 @@ def forward(op: Operation, values: list[Value]) -> Value:
         return _moved(op, values[0])
     if isinstance(op, Reduce):
         return _reduce(op, values[0])
+    if isinstance(op, Gather):
+        return steady(values[0], op.axis)
+    if isinstance(op, Segment):
+        return filled(over(units(op, values[0]), set(op.values.labels) - {op.axis}), op.monoid.unit)
     return _einsum(op, values) if isinstance(op, Einsum) else UNKNOWN
 
 
@@ -283,6 +288,21 @@ def _reduce(op: Reduce, value: Value) -> Value:
     region, fill = value.support
     region = over(region, op.cod[0].labels)
     return filled(region, fill if fill == op.monoid.unit or op.monoid.name in ("max", "min") else math.nan)
+
+
+def steady(value: Value, axis: str) -> Value:
+    """What is known of each entry whatever its place on an axis, as on one that is gathered or scanned."""
+    position, mask = value.position, value.mask
+    return value._replace(
+        position=None if position is not None and axis in position.labels else position,
+        mask=None if mask is not None and axis in labels_of(mask) else mask,
+        region=frozenset(each for each in value.region if axis not in each.labels))
+
+
+def units(op: Reduce | Segment, value: Value) -> Region:
+    """The region outside of which a fold meets its unit only."""
+    region, fill = value.support
+    return region if fill == op.monoid.unit else EVERYWHERE
 
 
 def in_letters(region: Region, labels, letters) -> Region:
