@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import io
 import json
 import os
 import sys
@@ -16,10 +17,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from ncd import __version__
 from ncd.core.category import Diagram
 from ncd.core.check import check
 from ncd.errors import InputError, NcdError, SizeError, user_location
-from ncd.interpret import report
+from ncd.interpret import given, report
 
 EPILOG = """\
 MODEL is what ncd.load takes:
@@ -42,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser("ncd", description="Deep-learning architectures as diagrams.",
                                   epilog=EPILOG, formatter_class=raw)
+    top.add_argument("--version", action="version", version=f"ncd {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="show | cost | run | check | zoo")
 
     def command(name: str, run: Callable, text: str, model: bool = True,
@@ -49,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text, epilog=EPILOG, formatter_class=raw)
         made.set_defaults(run=run)
         if model:
-            made.add_argument("model", metavar="MODEL")
+            made.add_argument("model", metavar="MODEL", nargs="?")
             made.add_argument("--size", "-s", nargs="+", action="extend", default=[], metavar="x=128",
                               help="numbers for size symbols")
         if programs:
@@ -104,12 +107,28 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _options(argv: Sequence[str] | None):
+    """The options; a model that stands after --size x=1 is not one of the sizes."""
+    top = parser()
+    options = top.parse_args(argv)
+    if getattr(options, "model", "") is None:
+        last = next((texts for name in ("size", "assume", "multi") if (texts := getattr(options, name, None))
+                     and not set(texts[-1]) & set("=<>")), None)
+        if last is None:
+            top.error(f"MODEL is missing: ncd {options.command} MODEL")
+        options.model = last.pop()
+    return options
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code comes back."""
+    for name in ("stdout", "stderr"):           # closed, as for a service
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.StringIO())
     try:
         with contextlib.suppress(AttributeError, ValueError):   # a terminal without all of Unicode
             sys.stdout.reconfigure(errors="backslashreplace")
-        options = parser().parse_args(argv)
+        options = _options(argv)
         code = options.run(options)
         sys.stdout.flush()
         return code
@@ -118,19 +137,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except NcdError as error:
         print(f"ncd: {_message(error)}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            return _internal(error)
         # What is left in the buffer goes nowhere, or the interpreter would complain at exit.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        if isinstance(error, BrokenPipeError):
+            return 141
+        print(f"ncd: cannot write the output\n  why     {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if os.environ.get("NCD_TRACEBACK"):
-            raise
-        print(f"ncd: internal error: {type(error).__name__}: {error}\n"
-              "  mend    NCD_TRACEBACK=1 shows where; please report it", file=sys.stderr)
-        return 3
+        return _internal(error)
+
+
+def _internal(error: Exception) -> int:
+    if os.environ.get("NCD_TRACEBACK"):
+        raise error
+    print(f"ncd: internal error: {type(error).__name__}: {error}\n"
+          "  mend    NCD_TRACEBACK=1 shows where; please report it", file=sys.stderr)
+    return 3
 
 
 def _message(error: NcdError) -> str:
@@ -158,37 +186,19 @@ def _progress(text: str) -> Iterator[None]:
 def _load(options) -> tuple[Diagram, str, dict[str, int]]:
     """The diagram, its title, and the sizes given for its symbols."""
     diagram, title = _named(options.model)
-    return diagram, title, _sizes(options.size, diagram.symbols)
+    return diagram, title, given.sizes(options.size, diagram.symbols)
 
 
 @functools.cache
 def _named(model: str) -> tuple[Diagram, str]:
     """The diagram of a name, and its title."""
     from ncd.read.resolve import load, zoo
-    with _progress(f"loading {model}"):
+    # What a file of the user's prints is no part of the answer.
+    with _progress(f"loading {model}"), contextlib.redirect_stdout(sys.stderr):
         diagram = load(model)
     named = getattr(diagram, "title", None)
     return diagram, named if isinstance(named, str) and model not in zoo() else \
         Path(model.rpartition(":")[2]).stem
-
-
-def _sizes(texts: Sequence[str], symbols: frozenset[str]) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    problems = []
-    for text in texts:
-        name, equals, number = text.partition("=")
-        if not equals or not name:
-            problems.append(f"`{text}` is not NAME=NUMBER")
-        elif not (number.isascii() and number.isdigit() and 0 < len(number) < 19 and int(number) > 0):
-            problems.append(f"`{text}`: a size is a positive whole number")
-        elif name not in symbols:
-            problems.append(f"`{text}`: the diagram has no size {name}")
-        elif sizes.setdefault(name, int(number)) != int(number):
-            problems.append(f"`{text}`: {name} = {sizes[name]} is given too")
-    if problems:
-        raise SizeError("the sizes cannot be used", why=problems,
-                        have=f"the diagram's sizes: {', '.join(sorted(symbols)) or 'none'}")
-    return sizes
 
 
 # -- show ------------------------------------------------------------------------------
@@ -266,32 +276,21 @@ def _subject(options, model: str):
     from ncd.interpret.cost.assume import Assumptions
     from ncd.interpret.costs import Subject
     diagram, title = _named(model)
-    masks = _masks(options.masks)
+    masks = given.masks(options.masks)
     symbols = diagram.symbols if not options.vs else diagram.symbols | _named(options.vs)[0].symbols | \
         _named(options.model)[0].symbols
     if isinstance(masks, dict):                 # a count may be a size of its own
         symbols = symbols.union(*(size.symbols for size in masks.values()))
-    sizes, assumed = _sizes(options.size, symbols), Assumptions.read(options.assume)
+    sizes, assumed = given.sizes(options.size, symbols), Assumptions.read(options.assume)
+    if unknown := sorted(assumed.symbols - symbols):
+        raise SizeError(f"--assume names no size of the diagram: {', '.join(unknown)}",
+                        have=f"the diagram's sizes: {', '.join(sorted(symbols)) or 'none'}")
     if diagram.symbols <= set(sizes):
         check(diagram, deep=True, sizes={name: sizes[name] for name in diagram.symbols})
     assumed.hold(sizes)
     with _progress("measuring"):
         found = diagram.cost(options.convention, None, options.partial, options.taps, masks)
     return Subject(diagram, title, found, sizes, assumed)
-
-
-def _masks(asked: str) -> str | dict:
-    """What --masks says: a word, or how many entries of which input are true."""
-    from ncd.core.size import parse_size
-    if "=" not in asked:
-        return asked
-    counts: dict[int, object] = {}
-    for text in asked.split(","):
-        number, equals, count = text.strip().partition("=")
-        if not (equals and number.isascii() and number.isdigit() and len(number) < 10):
-            raise InputError(f"--masks {text}", want="skip, or an input's number and a size, as in 3=n")
-        counts[int(number)] = parse_size(count)
-    return counts
 
 
 # -- run and check ---------------------------------------------------------------------
@@ -330,7 +329,7 @@ def check_model(options) -> int:
         check(diagram, deep=True)
     except NcdError as error:
         return _verdict(options, {"title": title, "ok": False, "types": _message(error)})
-    sizes = _default_sizes(sizes, diagram)
+    sizes = given.small(sizes, diagram)
     from ncd.interpret import trial
     found = trial.compare(diagram, sizes, options.seed, _progress)
     ok = not found.problems and found.relative <= options.tolerance
@@ -343,21 +342,6 @@ def check_model(options) -> int:
 def _verdict(options, data: dict) -> int:
     print(json.dumps(data) if options.json else report.verdict(data))
     return 0 if data["ok"] else 1
-
-
-def _default_sizes(sizes: dict[str, int], diagram) -> dict[str, int]:
-    """The sizes given, and small numbers for the others at which every axis is positive."""
-    free = sorted(diagram.symbols - set(sizes))
-    for base in (None, 4, 8, 16, 32, 64, 128, 256):
-        # Different numbers show a transposed axis; powers of 2 divide where halves are taken.
-        tried = sizes | {name: 3 + place % 5 if base is None else base for place, name in enumerate(free)}
-        try:
-            check(diagram, deep=True, sizes=tried)
-            return tried
-        except SizeError as error:
-            last = error
-    raise SizeError("no small sizes fit the diagram" if free else "the sizes do not fit the diagram",
-                    why=last.details.get("why"), mend="give them: --size x=... y=...")
 
 
 # -- zoo -------------------------------------------------------------------------------

@@ -112,3 +112,10 @@ class InputError(NcdError):
 
 class OutputError(NcdError):
     """A result that cannot be written; what stood there before is untouched."""
+
+    @classmethod
+    def at(cls, path: str | os.PathLike, error: OSError) -> OutputError:
+        """Of a file that the system does not let be written."""
+        folder = os.path.dirname(os.path.abspath(path))
+        return cls(f"cannot write `{os.fspath(path)}`", why=error.strerror or str(error),
+                   mend=None if os.path.isdir(folder) else f"make the folder {folder} first")

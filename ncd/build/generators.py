@@ -163,9 +163,17 @@ def iota(axis: str) -> Diagram:
     return Iota(one_axis(axis)).diagram
 
 
+def _one_array(text: str) -> Array:
+    found = parse_type(text)
+    if len(found) != 1:
+        raise NotationError(f"one array is wanted, not {len(found) or 'none'}", text or None,
+                            mend="a number is ()" if not found else "write one array")
+    return found[0]
+
+
 def constant(value, array: str = "()") -> Diagram:
     """A number or a literal array: ``constant(0.5)``, ``constant([[1, 0]], "a=1 b=2")``."""
-    (parsed,) = parse_type(array)
+    parsed = _one_array(array)
     if parsed.dtype == "float" and isinstance(value, bool):
         parsed = Array(parsed.axes, "bool")
     return Constant(value, parsed).diagram
@@ -179,7 +187,7 @@ def parameter(name: str, array: str, init: Initialiser | str | None = None, tied
         init: An :class:`Initialiser`, or the name of one such as ``"ones"``.
     With ``tied`` equal names in one scope are one parameter.
     """
-    (parsed,) = parse_type(array)
+    parsed = _one_array(array)
     init = Initialiser(init) if isinstance(init, str) else init or Initialiser("normal", 0.02)
     return Parameter(name, parsed, init, tied).diagram
 

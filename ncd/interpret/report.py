@@ -80,7 +80,7 @@ def write(diagram: Diagram, path: Path, title: str, depth: int = 0, **look) -> N
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        raise OutputError(f"cannot write `{path}`: {error.strerror}") from None
+        raise OutputError.at(path, error) from None
 
 
 # -- runs ------------------------------------------------------------------------------

@@ -80,10 +80,11 @@ def _from_zoo(name: str) -> Diagram:
     known = zoo()
     if name in known:
         return known[name]()
-    path = Path(name)
-    beside = [item for item in (path.with_name(f"{path.name}.json"), path.with_name(f"{path.name}.py:name"))
-              if Path(str(item).removesuffix(":name")).is_file()]
-    close = [*difflib.get_close_matches(name, known, 3), *map(str, beside)]
+    near = [(f"{name}.json", f"{name}.json"), (f"{name}.py", f"{name}.py:name")]
+    if (dot := name.rfind(".")) > 0:
+        near.append((f"{name[:dot]}.py", f"{name[:dot]}.py:{name[dot + 1:]}"))
+    close = difflib.get_close_matches(name, known, 3)
+    close += [text for file, text in near if os.path.isfile(file)]
     raise LoadError(f"no model is called `{name[:200]}`",
                     mend=f"did you mean {' or '.join(close)}?" if close else None,
                     zoo=_wrapped(sorted(known)), want=FORMS)
@@ -111,12 +112,16 @@ def _json(path: Path, operations) -> Diagram:
 def _unreadable(path: Path, error: OSError) -> LoadError:
     folder = path.absolute().parent
     try:
-        near = difflib.get_close_matches(path.name, os.listdir(folder), 3)
+        there = sorted(name for name in os.listdir(folder) if name != path.name)
     except OSError:
-        near = []
-    names = " or ".join(str(path.with_name(name)) for name in near)
+        return LoadError(f"cannot read `{path}`: {error.strerror}", why=f"there is no folder {folder}")
+    near = difflib.get_close_matches(path.name, there, 3)
+    alike = [str(path.with_name(name)) for name in there if name.endswith(path.suffix)]
+    more = f" and {len(alike) - 8} more" if len(alike) > 8 else ""
     return LoadError(f"cannot read `{path}`: {error.strerror}",
-                     mend=f"did you mean {names}?" if near else None)
+                     have=f"{', '.join(alike[:8]) or f'no {path.suffix} file'}{more} in {folder}",
+                     mend=f"did you mean {' or '.join(str(path.with_name(name)) for name in near)}?"
+                     if near else None)
 
 
 # -- files and modules of yours --------------------------------------------------------
@@ -156,8 +161,9 @@ def _import(name: str) -> types.ModuleType:
         cause = error.__cause__
         missing = getattr(cause, "name", None) if isinstance(cause, ModuleNotFoundError) else None
         if missing and (name == missing or name.startswith(missing + ".")):
-            raise LoadError(f"there is no module `{missing}`", want=FORMS,
-                            mend=f"for a file write {name.replace('.', '/')}.py:name") from None
+            mend = f"for a file write {name.replace('.', '/')}.py:name" if ":" not in name else \
+                "one colon, before the name of the diagram"
+            raise LoadError(f"there is no module `{missing}`", want=FORMS, mend=mend) from None
         raise
 
 

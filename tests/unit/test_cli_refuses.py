@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -39,7 +43,7 @@ def ncd_says(capsys):
 @pytest.mark.parametrize("size, words", [
     ("x=0", "`x=0`: a size is a positive whole number"), ("x=1.5", "`x=1.5`: a size is a positive"),
     ("x=abc", "`x=abc`: a size is a positive"), ("x=-3", "positive whole"), ("x=", "positive whole"),
-    ("x=٣", "positive whole"), ("x=1e3", "positive whole"), ("x=" + "9" * 30, "positive whole"),
+    ("x=٣", "positive whole"), ("x=1e3", "positive whole"), ("x=" + "9" * 30, "at most 18 digits"),
     ("z=3", "the diagram has no size z"), ("x", "is not NAME=NUMBER"), ("=3", "is not NAME=NUMBER")])
 @pytest.mark.parametrize("command", ["show", "cost", "run", "check"])
 def test_sizes_that_are_none(ncd_says, command, size, words):
@@ -104,3 +108,86 @@ def test_an_interrupt(ncd_says, monkeypatch):
         raise KeyboardInterrupt
     monkeypatch.setattr(report, "described", stop)
     assert ncd_says("show", "m.py:relu") == (130, "", "")
+
+
+# -- what newcomers do -----------------------------------------------------------------------
+@pytest.mark.parametrize("model, words", [
+    (".", "no model is called `.`"), ("..", "no model is called"), ("/", "no model is called"),
+    ("m.heads", "did you mean m.py:heads?"), ("m", "did you mean m.py:name?"),
+    ("m.py:heads:more", "one colon, before the name"), ("n.txt.py:x", "have    m.py in "),
+    ("no/such/m.py:x", "there is no folder"), ("n.json", "no .json file in ")])
+def test_names_that_are_near(ncd_says, model, words):
+    code, out, err = ncd_says("show", model)
+    assert (code, out) == (2, "") and words in err and "internal" not in err
+
+
+def test_a_folder_is_not_proposed_for_itself(ncd_says, folder):
+    (folder / "d.json").mkdir()
+    code, _, err = ncd_says("show", "d.json")
+    assert code == 2 and "Is a directory" in err and "did you mean" not in err
+
+
+@pytest.mark.parametrize("size, words", [
+    ("h=99999999999999999999", "at most 18 digits"), ("h=2,y=3", "mend    --size h=2 y=3"),
+    ("h = 2", "mend    --size h=2")])
+def test_sizes_that_are_nearly_right(ncd_says, size, words):
+    code, _, err = ncd_says("cost", "m.py:heads", "--size", size)
+    assert code == 2 and words in err
+
+
+def test_the_model_may_stand_after_the_sizes(ncd_says):
+    assert ncd_says("cost", "--size", "h=2", "m.py:heads") == ncd_says("cost", "m.py:heads", "--size", "h=2")
+    assert ncd_says("cost", "--assume", "x>y", "m.py:heads")[0] == 0
+    code, _, err = ncd_says("cost", "--size", "h=2")
+    assert code == 2 and "MODEL is missing: ncd cost MODEL" in err
+
+
+def test_an_assumption_on_no_size_of_the_diagram(ncd_says):
+    code, out, err = ncd_says("cost", "m.py:heads", "--assume", "x > d")
+    assert (code, out) == (2, "") and "no size of the diagram: d" in err and "h, k, x, y" in err
+
+
+def test_the_version(ncd_says):
+    import ncd
+    code, out, _ = ncd_says("--version")
+    assert (code, out) == (0, f"ncd {ncd.__version__}\n")
+
+
+def test_what_a_file_prints_is_not_in_the_answer(ncd_says, folder):
+    (folder / "loud.py").write_text(
+        "print('hello')\nimport ncd\ndef d():\n    print('made')\n    return ncd.nn.relu\n")
+    code, out, err = ncd_says("show", "loud.py:d", "--json")
+    assert code == 0 and json.loads(out)["dom"] == ["()"] and err == "hello\nmade\n"
+
+
+def test_a_folder_that_is_not_there_is_proposed_to_be_made(ncd_says):
+    for name in ("no/such.svg", "no/such.json"):
+        code, _, err = ncd_says("show", "m.py:relu", "-o", name)
+        assert code == 2 and re.search(r"mend    make the folder .*/no first", err)
+
+
+def shell(command: str) -> subprocess.CompletedProcess:
+    line = f"{sys.executable} -m ncd {command}"
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("command", ["show m.py:relu", "cost m.py:relu --json", "zoo", "run m.py:fixed"])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_output_that_cannot_be_written(command):
+    done = shell(f"{command} > /dev/full")
+    assert done.returncode == 2
+    assert done.stderr == "ncd: cannot write the output\n  why     No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_closed_streams(closed):
+    done = shell(f"show m.py:relu {closed}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("relu") == (">&-" not in closed.replace("2>&-", ""))
+
+
+def test_where_a_model_costs_more_is_said_of_whole_sizes(ncd_says, folder):
+    (folder / "two.py").write_text(
+        "import ncd\na = ncd.einsum('x k, k v -> x v')\nb = ncd.nn.relu.on('x v')\n")
+    code, out, _ = ncd_says("cost", "two.py:a", "--vs", "two.py:b", "--size", "x=3", "k=4", "v=5")
+    assert code == 0 and "everywhere along k, v, x" in out and "sqrt" not in out

@@ -50,6 +50,12 @@ class Assumptions:
             _assume(text, n, written, texts[:n])
         return cls(texts, written)
 
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The sizes that are named."""
+        return frozenset().union(*(parse_size(side.strip()).symbols for text in self.texts
+                                   for side in RELATION.split(text)[::2]))
+
     def hold(self, sizes: Mapping[str, int]) -> None:
         """Check the assumptions whose sizes are all given.
 

@@ -138,7 +138,7 @@ def shown(value) -> str:
         return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
     if getattr(value, "is_Integer", False):
         return f"{int(value):,}"
-    return f"{float(value):,.6g}" if getattr(value, "is_Number", False) else str(value)
+    return f"{float(value):,.6g}" if getattr(value, "is_number", False) else str(value)
 
 
 def where_greater(left: Size, right: Size, axis: str, sizes: Mapping[str, int] | None = None,
@@ -155,7 +155,7 @@ def where_greater(left: Size, right: Size, axis: str, sizes: Mapping[str, int] |
     >>> print(where_greater(Size("4*m*x**2"), Size("24*m**2*x"), "x"))
     x > 6*m
     >>> print(where_greater(Size("x"), Size("x**2"), "x"), where_greater(Size("x"), Size("x + 1"), "x"))
-    x < 1 never
+    never never
     """
     given = {name: as_size(value) for name, value in (sizes or {}).items() if name != axis}
     known = Assumptions.read(assume)
@@ -187,6 +187,8 @@ def _intervals(gap: Size, axis: str, known: Assumptions) -> tuple:
         if count == 0:
             return ((None, None),) if last and last > 0 else ()
         root = closed_root(parts, row) if count == 1 else None
+        if getattr(root, "is_number", False) and (root < 1 if last > 0 else root <= 1):
+            return ((None, None),) if last > 0 else ()          # no size is less than 1
         if root is not None:
             return ((root, None),) if last > 0 else ((None, root),)
     if gap.symbols == {axis}:

@@ -136,7 +136,7 @@ def _write(name: str, made: str | bytes) -> None:
     except OSError as error:
         if beside is not None and os.path.exists(beside):
             os.unlink(beside)
-        raise OutputError(f"cannot write {name!r}", why=error.strerror or str(error)) from None
+        raise OutputError.at(name, error) from None
 
 
 def _diagram(diagram):

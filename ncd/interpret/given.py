@@ -1,0 +1,69 @@
+"""What a command line says of a diagram's sizes and masks, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ncd.core.category import Diagram
+from ncd.core.check import check
+from ncd.core.size import parse_size
+from ncd.errors import InputError, SizeError
+
+DIGITS = 18
+
+
+def sizes(texts: Sequence[str], symbols: Collection[str]) -> dict[str, int]:
+    """{symbol: number} from texts as ``x=128``.
+
+    Raises:    SizeError: What is no number, no symbol or said twice; all at once.
+    """
+    found: dict[str, int] = {}
+    problems, mend = [], None
+    for text in texts:
+        name, equals, number = text.partition("=")
+        if not equals or not name:
+            problems.append(f"`{text}` is not NAME=NUMBER")
+        elif not (number.isascii() and number.isdigit() and number.strip("0")):
+            problems.append(f"`{text}`: a size is a positive whole number")
+            parts = text.replace(" ", "").split(",")
+            if " " in text or "," in text:
+                mend = f"--size {' '.join(part for part in parts if part)}"
+        elif len(number) > DIGITS:
+            problems.append(f"`{text}`: a size has at most {DIGITS} digits")
+        elif name not in symbols:
+            problems.append(f"`{text}`: the diagram has no size {name}")
+        elif found.setdefault(name, int(number)) != int(number):
+            problems.append(f"`{text}`: {name} = {found[name]} is given too")
+    if problems:
+        raise SizeError("the sizes cannot be used", why=problems, mend=mend,
+                        have=f"the diagram's sizes: {', '.join(sorted(symbols)) or 'none'}")
+    return found
+
+
+def masks(asked: str) -> str | dict:
+    """What --masks says: a word, or how many entries of which input are true."""
+    if "=" not in asked:
+        return asked
+    counts: dict[int, object] = {}
+    for text in asked.split(","):
+        number, equals, count = text.strip().partition("=")
+        if not (equals and number.isascii() and number.isdigit() and len(number) < 10):
+            raise InputError(f"--masks {text}", want="skip, or an input's number and a size, as in 3=n")
+        counts[int(number)] = parse_size(count)
+    return counts
+
+
+def small(given: Mapping[str, int], diagram: Diagram) -> dict[str, int]:
+    """The sizes given, and small numbers for the others at which every axis is positive."""
+    free = sorted(diagram.symbols - set(given))
+    for base in (None, 4, 8, 16, 32, 64, 128, 256):
+        # Different numbers show a transposed axis; powers of 2 divide where halves are taken.
+        tried = dict(given) | {name: 3 + place % 5 if base is None else base
+                               for place, name in enumerate(free)}
+        try:
+            check(diagram, deep=True, sizes=tried)
+            return tried
+        except SizeError as error:
+            last = error
+    raise SizeError("no small sizes fit the diagram" if free else "the sizes do not fit the diagram",
+                    why=last.details.get("why"), mend="give them: --size x=... y=...")
