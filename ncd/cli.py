@@ -128,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with contextlib.suppress(AttributeError, ValueError):   # a terminal without all of Unicode
             sys.stdout.reconfigure(errors="backslashreplace")
+        _named.cache_clear()                    # a file may have changed
         options = _options(argv)
         code = options.run(options)
         sys.stdout.flush()
