@@ -14,13 +14,13 @@ INSIDE = (PACKAGE, functools.__file__, dataclasses.__file__, "<frozen")     # th
 
 
 def user_location() -> str | None:
-    """The file and line of the first caller outside the package, as ``file.py:12``."""
+    """The file and line of the first caller outside the package and what traces it, as ``file.py:12``."""
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
         generated = name == "<string>" and frame.f_code.co_name == "__init__"     # a dataclass's
         if not generated and not name.startswith(INSIDE) \
-                and "/discopy/" not in name.replace("\\", "/"):
+                and not any(part in name.replace("\\", "/") for part in ("/discopy/", "/jax/_src/")):
             return f"{os.path.basename(name)}:{frame.f_lineno}"
         frame = frame.f_back
     return None

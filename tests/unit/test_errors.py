@@ -108,3 +108,14 @@ def test_a_notation_error_holds_text_and_position():
     assert "pattern a $\n            ^" in str(error)
     assert NotationError("unexpected").details == {} and NotationError("u",
                                                                        "text").details["pattern"] == ["text"]
+
+
+def test_the_place_of_an_error_under_jit_is_the_users():
+    import jax
+    import numpy as np
+
+    import ncd
+    split = jax.jit(ncd.rearrange("y=(a p) -> a p").to_jax())
+    with pytest.raises(NcdError) as found:
+        split(np.ones(6))
+    assert f"where   {here(-1)}" in str(found.value)

@@ -176,3 +176,12 @@ def test_initialisers():
     made = make.parameter("w", "m k", Initialiser("uniform", 0.1, ("m",)))
     assert made.op.init.fan == ("m",) and made.rename(m="x").op.init.fan == ("x",)
     assert make.parameter("w", "m").op.init == Initialiser("normal", 0.02)
+
+
+@pytest.mark.parametrize("make", [lambda text: ncd.constant(0, text), lambda text: ncd.parameter("w", text)])
+def test_a_constant_and_a_parameter_are_one_array(make):
+    with pytest.raises(ncd.NcdError, match="one array is wanted, not none") as found:
+        make("")
+    assert "mend    a number is ()" in str(found.value)
+    with pytest.raises(ncd.NcdError, match="one array is wanted, not 2"):
+        make("x, y")
