@@ -178,10 +178,10 @@ def test_initialisers():
     assert make.parameter("w", "m").op.init == Initialiser("normal", 0.02)
 
 
-@pytest.mark.parametrize("make", [lambda text: ncd.constant(0, text), lambda text: ncd.parameter("w", text)])
-def test_a_constant_and_a_parameter_are_one_array(make):
-    with pytest.raises(ncd.NcdError, match="one array is wanted, not none") as found:
-        make("")
+@pytest.mark.parametrize("one", [lambda text: make.constant(0, text), lambda text: make.parameter("w", text)])
+def test_a_constant_and_a_parameter_are_one_array(one):
+    with pytest.raises(NotationError, match="one array is wanted, not none") as found:
+        one("")
     assert "mend    a number is ()" in str(found.value)
-    with pytest.raises(ncd.NcdError, match="one array is wanted, not 2"):
-        make("x, y")
+    with pytest.raises(NotationError, match="one array is wanted, not 2"):
+        one("x, y")
