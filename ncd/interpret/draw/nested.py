@@ -14,7 +14,7 @@ from ncd.interpret.draw.decorate import decorated
 from ncd.interpret.draw.glyph import Mark
 from ncd.interpret.draw.layout import Layout, label_runs
 from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, axis_runs, runs_width, size_runs, word
-from ncd.interpret.draw.measure import DASH, LABEL_SIZE, TITLE_SIZE, WIRE
+from ncd.interpret.draw.measure import BUNDLE, LABEL_SIZE, TITLE_SIZE, WIRE
 from ncd.interpret.draw.memory import remembered
 from ncd.interpret.draw.merge import Merged, merged_graph, merged_plan
 from ncd.interpret.draw.multi import kind_of
@@ -23,10 +23,12 @@ from ncd.interpret.draw.plan import Plan, places_of, settled
 from ncd.interpret.draw.role import Roles
 from ncd.interpret.draw.rules import block_plan, sketch
 from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Text, Wire, rectangle
+from ncd.interpret.draw.settle import OVER
 from ncd.interpret.draw.style import Style
 from ncd.ops.control import Block, Broadcast, Scan
 
 SMALL_BODY = 6       # a repetition of so few operations shows them
+STEP = WIRE + BUNDLE - OVER      # above one step of a scanned array, for the axis that stands outside
 DEEPEST = 40         # levels of nesting that are drawn
 
 
@@ -72,13 +74,13 @@ class _Opener:
     """Plans in which blocks and scans are open, remembered for the length of one picture.
 
     Attributes:
-        sizes: {label: its sizes} of the axes whose labels were asked for.
+        sizes: {label: its axes, in the order in which they were met} of the labels that were asked for.
     """
 
     def __init__(self, style: Style, apart: bool = False):
         self.style, self.apart, self.roles = style, apart, Roles()
         self.memo: dict = {}
-        self.sizes: dict[str, set] = {}
+        self.sizes: dict[str, dict] = {}
         self.shown = self.label if style.hides_sizes else label_runs
 
     def layout(self, graph, level: int, depth: int, framed: bool, leads: Sequence[float] = (),
@@ -95,7 +97,7 @@ class _Opener:
         """The label of a wire without its size, which the legend will tell."""
         if array.axes:
             axis = array.axes[row]
-            self.sizes.setdefault(axis.label, set()).add(axis)
+            self.sizes.setdefault(axis.label, {})[axis] = None
         return label_runs(array, row, array.labels)
 
     def plan(self, drawn, order, level: int, depth: int) -> Plan:
@@ -129,8 +131,8 @@ class _Opener:
 
     # -- a repetition ------------------------------------------------------------------
     def _scan(self, op: Scan, drawn, level: int, depth: int) -> Mark:
-        leads = [WIRE + DASH if i in op.sequences else 0.0 for i in range(len(op.dom))]
-        tails = [0.0 if i < op.states else WIRE + DASH for i in range(len(op.cod))]
+        leads = [STEP if i in op.sequences else 0.0 for i in range(len(op.dom))]
+        tails = [0.0 if i < op.states else STEP for i in range(len(op.cod))]
         graph = op.body.graph
         if len(graph) > SMALL_BODY and depth == 0:
             graph = Block(op.title, op.body).diagram.graph

@@ -26,7 +26,7 @@ from tests.strategies import diagrams, examples
 from tests.unit.draw.pictures import PICTURES, attention, relu
 
 HOSTILE = ["<script>alert(1)</script>", "a&b%c#d_e^f~g\\h{i}j$k", 'say "hi" & \'bye\'',
-           "@DATA@ @VIEWS@", "]]>", "x" * 300, "\u202eevil", "é🙂漢字", ""]
+           "@DATA@ @VIEWS@", "]]>", "x" * 300, "\u202eevil", "é🙂漢字", "", "Größe λ̄ x̂'' ½ ϕ₁² “q” ≅ 𝔼★ łőçǫ"]
 
 
 def opaque(title: str):
@@ -59,7 +59,10 @@ def test_any_diagram_has_a_text(diagram):
 def test_texts_are_escaped_for_latex():
     assert escaped("50% of {x}_y & $z$ #1 \\ ~^") == (
         r"50\% of \{x\}\_y \& \$z\$ \#1 \textbackslash{} \textasciitilde{}\textasciicircum{}")
-    assert escaped("é漢") == r"e\unknown{6F22}"
+    assert escaped("é漢") == r"\'{e}\unknown{6F22}"
+    assert escaped("Größe x̄ λ̂") == r'Gr\"{o}\ss{}e \={x} \ensuremath{\hat{\lambda}}'
+    assert escaped("x''") == r"x\ensuremath{'}\ensuremath{'}"        # not the ligature of a closing quote
+    assert escaped("★𝔼≅½ǫ") == r"\ensuremath{\bigstar}\ensuremath{\mathbb{E}}\ensuremath{\cong}1/2o"
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")

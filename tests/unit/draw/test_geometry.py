@@ -16,10 +16,11 @@ from ncd import nn
 from ncd.build import opaque
 from ncd.errors import NcdError
 from ncd.interpret.draw import scene_of
+from ncd.interpret.draw.measure import BUNDLE, WIRE
 from ncd.interpret.draw.nested import levels
 from ncd.interpret.draw.scene import REGION, Shape, Text, Wire
 from ncd.interpret.draw.style import Style
-from tests.geometry import CHECKS, faults, separators_between_wires
+from tests.geometry import CHECKS, faults, separators_between_wires, steps_seen
 from tests.strategies import EXAMPLES, diagrams, examples
 from tests.unit.draw.pictures import PICTURES
 
@@ -31,6 +32,35 @@ def test_the_zoo_is_sound_at_every_depth(name, depth):
     model = ncd.load(name)
     for apart in (False, True):
         assert faults(scene_of(model, depth, apart), model.graph, apart) == []
+
+
+@pytest.mark.parametrize(("name", "depth"), DEPTHS)
+def test_wires_go_straight_past_marks(name, depth):
+    """Marks fit between wires that stand as close as they may: no neighbour gives way a little."""
+    model = ncd.load(name)
+    multi = {"x": "x y"} if name.startswith(("identity", "unet")) else {}
+    assert list(steps_seen(scene_of(model, depth, style=Style(multi=multi)))) == []
+
+
+BESIDE = {"letters": opaque("f_1", "a -> a"), "boxes": opaque("f", "a b -> a b"),
+          "blocks": nn.linear("a -> b").block("f"), "learned": nn.linear("a -> b").on("n a"),
+          "heads": nn.relu.on("n a"), "raised": nn.square.on("n a"),
+          "convolutions": nn.convolution("x", "a -> b")}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_marks_of_neighbours_move_no_wire(name):
+    """Products of a mark and wires, and of three marks, are as high as the wires alone."""
+    mark = BESIDE[name]
+    wire = ncd.Diagram.id(ncd.Ty("x"))
+    stacks = [wire @ mark @ wire] + [mark @ mark @ mark] * (name not in ("blocks", "heads", "raised"))
+    for diagram in stacks:
+        scene = scene_of(diagram)
+        assert list(steps_seen(scene)) == [] == faults(scene, diagram.graph)
+        before, after = ([y for _, ys in column.arrays for y in ys] for column in scene.columns[::len(
+            scene.columns) - 1])
+        assert before == after and before[-1] - before[0] == sum(
+            WIRE * (len(array.axes) - 1) for array in diagram.dom.inside) + BUNDLE * (len(diagram.dom) - 1)
 
 
 @pytest.mark.parametrize("name", PICTURES)
