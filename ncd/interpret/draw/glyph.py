@@ -26,7 +26,7 @@ from ncd.interpret.draw.measure import (
     VIEW_BAR,
     WIRE,
 )
-from ncd.interpret.draw.scene import Arc, Element, Shape, Text, Wire, dot, rectangle
+from ncd.interpret.draw.scene import Arc, Column, Element, Shape, Text, Wire, dot, rectangle
 
 Place = tuple[int, int]      # (which array, which of its rows)
 _SUBSCRIPTED = re.compile(r"[^\W\d_]_[^\W_]{1,8}|[^\W\d_]+_\d{1,4}")     # f_1, W_out, conv_12
@@ -45,6 +45,7 @@ class Mark:
         stretch: Whether its two rows may stand further apart (a cup).
         made: How the same mark is made on other rows.
         kind: The name of what it is.
+        columns: The columns of types inside an opened diagram, as it is drawn at (0, 0).
     """
 
     ins: tuple[Place, ...]
@@ -60,6 +61,7 @@ class Mark:
     stretch: bool = False
     made: Callable[..., Mark] | None = None
     kind: str = ""
+    columns: tuple[Column, ...] = ()
 
     def again(self, ins: Sequence[Place], outs: Sequence[Place], moved: Callable[[Place], Place]) -> Mark:
         """The same mark on other rows."""

@@ -22,7 +22,7 @@ from ncd.interpret.draw.palette import region
 from ncd.interpret.draw.plan import Plan, places_of, settled
 from ncd.interpret.draw.role import Roles
 from ncd.interpret.draw.rules import block_plan, sketch
-from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Text, Wire, rectangle
+from ncd.interpret.draw.scene import REGION, Arc, Column, Element, Scene, Text, Wire, rectangle
 from ncd.interpret.draw.settle import OVER
 from ncd.interpret.draw.style import Style
 from ncd.ops.control import Block, Broadcast, Scan
@@ -35,7 +35,8 @@ DEEPEST = 40         # levels of nesting that are drawn
 def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False, style: Style | None = None) -> Scene:
     """The scene of a diagram with so many levels of blocks opened, in a style (whose depth it then has)."""
     style = replace(style or Style(), depth=depth)
-    opener = _Opener(style, apart)
+    # Where opened blocks may be cut, each wire tells which axis it is.
+    opener = _Opener(style, apart or style.width is not None)
     (whole,) = diagram.graph.ops if len(diagram.graph) == 1 else (None,)
     title = None
     if style.width is not None and depth and isinstance(whole, Block) and whole.body.cod == diagram.cod:
@@ -127,7 +128,13 @@ class _Opener:
                           layer=REGION)
         name = Text(title, left + 8, top + 16, TITLE_SIZE)
         return _rigid(drawn, inside.inputs, inside.outputs, [shade, name, *inside.scene.elements],
-                      right, top, bottom)
+                      right, top, bottom, columns=self._columns(inside))
+
+    def _columns(self, inside: Layout, dx: float = 0.0) -> list[Column]:
+        """The columns between the operations inside, one level deeper: where rows may be cut."""
+        return [] if self.style.width is None else [
+            replace(column.moved(dx, 0.0), level=column.level + 1)
+            for column in (*inside.scene.columns[1:-2], *inside.scene.inner)]
 
     # -- a repetition ------------------------------------------------------------------
     def _scan(self, op: Scan, drawn, level: int, depth: int) -> Mark:
@@ -136,7 +143,7 @@ class _Opener:
         graph = op.body.graph
         if len(graph) > SMALL_BODY and depth == 0:
             graph = Block(op.title, op.body).diagram.graph
-        inside = self.layout(graph, level + 1, depth, True, leads, tails)
+        inside = self.layout(graph, level + 2, depth, True, leads, tails)   # a region in a region differs
         _, top, _, bottom = _extent(inside)
         ins = [_outer_rows(op, array, rows) for array, rows in zip(drawn.dom, inside.inputs)]
         outs = [_outer_rows(op, array, rows) for array, rows in zip(drawn.cod, inside.outputs)]
@@ -159,7 +166,7 @@ class _Opener:
         need = runs_width(below, LABEL_SIZE) + (2 * runs_width(first, LABEL_SIZE) + 16 if first else 0)
         spare = max(0.0, need - width, runs_width(last, LABEL_SIZE) - width) / 2
         return _rigid(drawn, ins, outs, made, width, top - (24 if last else 0),
-                      bottom + (21 if first or below else 0), spare)
+                      bottom + (21 if first or below else 0), spare, self._columns(inside, shift))
 
 
 def times(op: Scan) -> tuple[Runs, Runs, Runs]:
@@ -200,7 +207,8 @@ def _stub(left: float, right: float, y: float, array, row: int) -> Wire:
 
 
 def _rigid(op, ins: Sequence[Sequence[float]], outs: Sequence[Sequence[float]], elements: list[Element],
-           width: float, top: float, bottom: float, spare: float = 0.0) -> Mark:
+           width: float, top: float, bottom: float, spare: float = 0.0,
+           columns: Sequence[Column] = ()) -> Mark:
     """A laid-out scene as one mark."""
     entered = sorted((y, place) for place, y in zip(places_of(op.dom), (y for rows in ins for y in rows)))
     left = sorted((y, place) for place, y in zip(places_of(op.cod), (y for rows in outs for y in rows)))
@@ -211,5 +219,6 @@ def _rigid(op, ins: Sequence[Sequence[float]], outs: Sequence[Sequence[float]], 
         return [item.moved(x + spare, y - first) for item in elements]
     return Mark(tuple(place for _, place in entered), tuple(place for _, place in left), draw,
                 width + 2 * spare, first - top, bottom - last, spare, width + spare,
-                tuple(y - first for y, _ in entered), tuple(y - first for y, _ in left))
+                tuple(y - first for y, _ in entered), tuple(y - first for y, _ in left),
+                columns=tuple(column.moved(spare, -first) for column in columns))
 

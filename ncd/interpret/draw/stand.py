@@ -8,13 +8,14 @@ curve to the rows where the results stand as arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ncd.interpret.draw.glyph import Mark, Place, centred, head, head_width
 from ncd.interpret.draw.mathtext import runs_width
 from ncd.interpret.draw.measure import BUNDLE, WIRE
 from ncd.interpret.draw.multi import kind_of
 from ncd.interpret.draw.plan import Lane, Plan, rows_of
-from ncd.interpret.draw.scene import Scene, Strand, Text, dot
+from ncd.interpret.draw.scene import Element, Scene, Strand, Text, Wire, dot
 from ncd.interpret.draw.settle import Chunk, depths, settle
 
 HEAD_ROOM, SIGN_ROOM, SIGN_SIZE = 22.5, 18.0, 16.0
@@ -245,13 +246,25 @@ class Stand:
         if len(unit.outs) > 1:
             scene.add([dot(finish, y)], self.op)
 
+    @staticmethod
+    def _kept(item: Element, kinds) -> Element:
+        """A wire of a mark goes on as what it comes in as, or goes out: a double one stays double."""
+        if not isinstance(item, Wire) or item.kind != "wire" or item.about is not None:
+            return item
+        return replace(item, kind=kinds.get(item.points[0], kinds.get(item.points[-1], item.kind)))
+
     def _mark(self, scene, unit: Mark, y: float, strands, begin, left, right, finish, made) -> None:
         at = left + (right - left - unit.width) / 2 if not unit.stretch else left
         for place, offset in zip(unit.ins, unit.in_offsets):
             strands[place].to(begin, y + offset)
             strands[place].to(at + unit.enter)
             scene.elements.append(strands[place].done())
-        scene.add(unit.draw(at, y, unit.height), self.op)
+        kinds = {(at, y + offset): kind_of(self.op.dom[i], j)
+                 for (i, j), offset in zip(unit.ins, unit.in_offsets)}
+        kinds |= {(at + unit.width, y + offset): kind_of(self.op.cod[i], j)
+                  for (i, j), offset in zip(unit.outs, unit.out_offsets)}
+        scene.add((self._kept(item, kinds) for item in unit.draw(at, y, unit.height)), self.op)
+        scene.inner += [column.moved(at, y) for column in unit.columns]
         for place, offset in zip(unit.outs, unit.out_offsets):
             array = self.op.cod[place[0]]
             strand = Strand(at + unit.leave, y + offset, kind_of(array, place[1]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,8 @@ from ncd import nn
 from ncd.build import opaque
 from ncd.errors import NcdError
 from ncd.interpret.draw import scene_of
-from ncd.interpret.draw.measure import BUNDLE, WIRE
+from ncd.interpret.draw.mathtext import plain
+from ncd.interpret.draw.measure import BUNDLE, LABEL_SIZE, TITLE_SIZE, WIRE
 from ncd.interpret.draw.nested import levels
 from ncd.interpret.draw.scene import REGION, Shape, Text, Wire
 from ncd.interpret.draw.style import Style
@@ -77,6 +79,50 @@ def test_rows_legends_and_memory_are_sound(name):
         wanted = {"texts_apart", "texts_in_or_off_marks", "marks_apart", "marks_uncrossed", "on_the_page",
                   "labels_near", "labels_under_separators", "separators_cross_once"}
         assert [fault for name, check in CHECKS.items() if name in wanted for fault in check(scene)] == []
+
+
+ROWS = [check for name, check in CHECKS.items() if name not in ("columns_complete", "ends_meet")]
+
+
+@pytest.mark.parametrize(("name", "depth"), DEPTHS)
+def test_opened_blocks_are_cut_into_rows(name, depth):
+    """No row is wider than asked, what leaves one enters the next as the same axis, and a region goes on."""
+    scene = scene_of(ncd.load(name), depth, style=Style(width=800))
+    assert [fault for check in ROWS for fault in check(scene)] == []
+    left, _, right, _ = scene.bounds()
+    assert right - left <= 800
+    tails = [item for item in scene.elements if isinstance(item, Wire) and item.kind == "tail"]
+    leaving = [item for item in tails if item.points[1][0] > left + 60]
+    assert 2 * len(leaving) == len(tails)
+    texts = [plain(item.runs) for item in scene.elements if isinstance(item, Text)]
+    for text in texts:
+        assert text.removesuffix(" (continued)") in texts
+
+
+def test_rows_begin_with_the_axes_that_the_last_one_ended_with():
+    """In a block whose axes change their names and sizes from one operation to the next."""
+    body = ncd.Diagram.id(ncd.Ty("a"))
+    for before, after in pairwise("abcdefgh"):
+        body = body >> nn.linear(f"{before} -> {after}") >> nn.relu
+    model = body.block("chain") @ ncd.Diagram.id(ncd.Ty("u w"))
+    scene = scene_of(model, 1, style=Style(width=400))
+    assert [fault for check in ROWS for fault in check(scene)] == []
+    regions = [item.bounds() for item in scene.elements if item.layer == REGION]
+    titles = [plain(item.runs) for item in scene.elements if getattr(item, "size", None) == TITLE_SIZE]
+    assert titles == ["chain"] + ["chain (continued)"] * (len(regions) - 1) and len(regions) > 3
+    entered = [plain(item.runs) for item in scene.elements if isinstance(item, Text)
+               and item.size == LABEL_SIZE and not isinstance(item.about, tuple)]
+    assert entered[1::3] == ["u"] * (len(regions) - 1) and entered[2::3] == ["w"] * (len(regions) - 1)
+    made = entered[::3]
+    assert made == sorted(set(made)) and len(made) == len(regions) - 1
+    assert all(bottom <= top for (_, _, _, bottom), (_, top, _, _) in pairwise(regions))
+
+
+def test_a_block_that_a_row_holds_is_not_cut():
+    short = (nn.linear("a -> b") >> nn.relu >> nn.linear("b -> a")).block("short")
+    scene = scene_of(short >> short >> short >> short, 1, style=Style(width=500))
+    assert sum(item.layer == REGION for item in scene.elements) == 4
+    assert scene.bounds()[2] - scene.bounds()[0] <= 500
 
 
 @pytest.mark.parametrize("name", ["identity_resnet", "identity_resnet_block", "unet"])
