@@ -35,15 +35,17 @@ DEEPEST = 40         # levels of nesting that are drawn
 def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False, style: Style | None = None) -> Scene:
     """The scene of a diagram with so many levels of blocks opened, in a style (whose depth it then has)."""
     style = replace(style or Style(), depth=depth)
-    # Where opened blocks may be cut, each wire tells which axis it is.
-    opener = _Opener(style, apart or style.width is not None)
     (whole,) = diagram.graph.ops if len(diagram.graph) == 1 else (None,)
-    title = None
+    graph, inside, title = diagram.graph, depth, None
     if style.width is not None and depth and isinstance(whole, Block) and whole.body.cod == diagram.cod:
-        scene = opener.layout(whole.body.graph, 0, depth - 1, False).scene      # a region has one row only
+        graph, inside = whole.body.graph, depth - 1             # all of its rows are in one block
         title = word(whole.title.replace("_", " "), SANS, limit=60)
-    else:
-        scene = opener.layout(diagram.graph, 0, depth, False).scene
+    opener = _Opener(style, apart)
+    scene = opener.layout(graph, 0, inside, False).scene
+    if scene.inner and not apart and scene.width > style.width:
+        # Where opened blocks may be cut, each wire tells which axis it is.
+        opener = _Opener(style, True)
+        scene = opener.layout(graph, 0, inside, False).scene
     return decorated(scene, diagram, style, opener.sizes, opener.shown, title)
 
 
