@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ncd.interpret.draw.measure import BUNDLE, DASH, WIRE
 
-BETWEEN = 9.0        # between two marks: most boxes of neighbours stand no further apart than wires do
+BETWEEN = 7.5        # between two marks: most boxes of neighbours stand no further apart than wires do
 OVER = 15.0          # from a wire down to a mark, a separator between them
 
 

@@ -18,7 +18,7 @@ from ncd.interpret.draw.plan import Lane, Plan, rows_of
 from ncd.interpret.draw.scene import Element, Scene, Strand, Text, Wire, dot
 from ncd.interpret.draw.settle import Chunk, depths, settle
 
-HEAD_ROOM, SIGN_ROOM, SIGN_SIZE = 22.5, 18.0, 16.0
+HEAD_ROOM, SIGN_ROOM, SIGN_SIZE = 22.5, 16.0, 16.0
 
 
 class Stand:
