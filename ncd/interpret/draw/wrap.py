@@ -231,12 +231,17 @@ def _share_region(region: Shape, edges: Sequence[float], leads: Sequence[float],
 
 def _title_again(title: Text, region: Shape, edges: Sequence[float], leads: Sequence[float],
                  parts: list[list[Element]]) -> None:
+    """A block that goes on says so, as far as its region has room on that row."""
     left, _, right, _ = region.bounds()
+    again = (*title.runs, Run(" (continued)", title.runs[-1].style))
     for number in range(1, len(parts)):
         if left < edges[number] < right:
             start = edges[number] - leads[number] - TAIL
-            parts[number].append(replace(title, runs=(*title.runs, Run(" (continued)", title.runs[-1].style)),
-                                         x=start + title.x - left))
+            stop = right if right <= edges[number + 1] else edges[number + 1] + TAIL
+            room = stop - start - 2 * (title.x - left)
+            runs = next((runs for runs in (again, title.runs) if runs_width(runs, title.size) <= room), None)
+            if runs is not None:
+                parts[number].append(replace(title, runs=runs, x=start + title.x - left))
 
 
 def _share(item: Element, edges: Sequence[float], parts: list[list[Element]]) -> None:

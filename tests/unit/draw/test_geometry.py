@@ -118,6 +118,18 @@ def test_rows_begin_with_the_axes_that_the_last_one_ended_with():
     assert all(bottom <= top for (_, _, _, bottom), (_, top, _, _) in pairwise(regions))
 
 
+def test_the_title_of_a_block_that_goes_on_stays_in_its_region():
+    model = ncd.load("pre_norm_block").repeat(4)
+    for width in (600, 900, 1100):
+        scene = scene_of(model, 2, style=Style(width=width))
+        regions = [item.bounds() for item in scene.elements if item.layer == REGION]
+        for item in scene.elements:
+            if getattr(item, "size", None) == TITLE_SIZE and plain(item.runs).startswith("transformer block"):
+                left, top, right, bottom = item.bounds()
+                assert any(box[0] <= left and right <= box[2] and box[1] <= top and bottom <= box[3]
+                           for box in regions)
+
+
 def test_a_block_that_a_row_holds_is_not_cut():
     short = (nn.linear("a -> b") >> nn.relu >> nn.linear("b -> a")).block("short")
     scene = scene_of(short >> short >> short >> short, 1, style=Style(width=500))
