@@ -188,7 +188,8 @@ class Reduce(Operation):
 
     @cached_property
     def cod(self):
-        return (self.array.with_axes(self.array.without(*self.labels)),)
+        found = self.array.with_axes(self.array.without(*self.labels))
+        return (found if self.monoid.selective else found.unbounded(),)
 
     @property
     def linear(self):
