@@ -63,7 +63,9 @@ class Map(Operation):
                                   f"{sum(c is not None for c in constants)} constants")
         if problem := self._dtype_problem():
             raise AxisError(problem, have=", ".join(map(str, self.arrays)),
-                            mend='make it float, ncd.elementwise("to_float"), or compare it, as in x > 0')
+                            mend="compare it, as in x > 0" if problem.endswith("of truth values") and
+                            {"int", "float"} & {array.dtype for array in self.arrays} else
+                            'make it float, ncd.elementwise("to_float"), or compare it, as in x > 0')
 
     def _dtype_problem(self) -> str:
         """Why the function has no meaning on these dtypes; empty if it has one."""

@@ -66,7 +66,7 @@ def _map(run: Run, op: Map, *values):
         override = OVERRIDES.get(op.function)
         found = override(*named.values()) if override else op.function.evaluate(named, FUNCTIONS)
     found = np.broadcast_to(found, run.shape(op.cod[0]))
-    return found.astype(float) if op.dtype == "float" else found
+    return found.astype({"float": float, "int": int}[op.dtype]) if op.dtype != "bool" else found
 
 
 def _constant(run: Run, value):
