@@ -35,7 +35,8 @@ CAUSES = {
     "loop": "a loop's body is counted once, and its counter"}
 
 DIFFER = {
-    "gelu": ("erf",), "silu": ("expression",), "softplus": ("expression",), "gated_feed_forward": (
+    "gelu": ("erf",), "logsumexp": ("convert",), "silu": ("expression",), "softplus": ("expression",),
+    "gated_feed_forward": (
         "expression",), "elu": ("convert",), "sinusoidal": ("convert",), "rotary": ("convert",),
     "self_attention": ("convert",), "star": ("convert",), "embedding": ("positions",),
     "cross_entropy": ("positions",), "graph_isomorphism": ("positions",), "message_passing": ("positions",),
