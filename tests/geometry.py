@@ -23,6 +23,7 @@ from ncd.ops.control import Block, Scan
 Box = tuple[float, float, float, float]
 SLACK = 1.0             # pixels that do not matter: antialiasing
 CLEAR = 1.0             # from a separator down to a label
+LETTER = 3.0            # from a wire to a bare letter that it enters
 NEAR = WIRE / 2         # how far a label may be from its wire
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -163,6 +164,13 @@ def separators_between_wires(scene: Scene) -> Iterator[str]:
             yield f"{dashes[j].wire} runs {dashes[j].y0 - wires[i].y0} below {wires[i].wire}"
 
 
+def steps_seen(scene: Scene) -> Iterator[str]:
+    """A wire keeps its height or changes it by what is seen to be meant."""
+    for piece in pieces(scene):
+        if 0.01 < abs(piece.y1 - piece.y0) < WIRE / 4:
+            yield f"{piece.wire} steps by {piece.y1 - piece.y0} at x={piece.x0}"
+
+
 def separators_cross_once(scene: Scene) -> Iterator[str]:
     """A wire that goes up or down crosses a separator at most once on its way: it does not weave."""
     curves = [piece for piece in pieces(scene) if piece.curved]
@@ -263,7 +271,7 @@ def ends_meet(scene: Scene) -> Iterator[str]:
         for x, y in (line.points[0], line.points[-1]):
             key = round(x, 3), round(y, 3)
             tips[key] = tips.get(key, 0) + 1
-    letters = [grown(text.bounds(), 3.0) for text in texts_of(scene) if text.anchor == "middle"]
+    letters = [grown(text.bounds(), LETTER) for text in texts_of(scene) if text.anchor == "middle"]
     loose = [tip for tip, count in tips.items() if count < 2 and 0.05 < tip[0] < scene.width - 0.05]
     at = {i for i, _ in meeting([(x - 0.1, y - 0.1, x + 0.1, y + 0.1) for x, y in loose], marks + letters)}
     for index, tip in enumerate(loose):
@@ -381,7 +389,8 @@ def wires_join(scene: Scene, graph: Graph) -> Iterator[str]:
     things: dict[int, list[Box]] = {}
     for item in scene.elements:
         if item.about is not None:
-            things.setdefault(id(item.about), []).append(grown(item.bounds(), SLACK))
+            gap = LETTER if isinstance(item, Text) else SLACK
+            things.setdefault(id(item.about), []).append(grown(item.bounds(), gap))
     standing: list[dict[int, list[tuple[float, ...]]]] = []
     for column in scene.columns:
         here: dict[int, list[tuple[float, ...]]] = {}
@@ -456,4 +465,4 @@ def faults(scene: Scene, graph: Graph | None = None, apart: bool = False) -> lis
     return found
 
 
-__all__ = ["CHECKS", "MARGIN", "faults", "separators_between_wires", "wires_join"]
+__all__ = ["CHECKS", "MARGIN", "faults", "separators_between_wires", "steps_seen", "wires_join"]

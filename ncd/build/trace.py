@@ -10,6 +10,7 @@ from ncd.core.array import Array
 from ncd.core.axis import Label
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
+from ncd.core.op import Operation
 from ncd.core.signature import parse_signature
 from ncd.core.size import Size
 from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, NotationError, SizeError
@@ -132,6 +133,9 @@ def _is_written_as_float(value) -> bool:
 
 def _number(function: scalar.ScalarFunction, position: int, value):
     """A number beside wires: an expression in sizes, or an infinity."""
+    if isinstance(value, (Diagram, Operation)):
+        raise NcdError(f"argument {position} of `{function.name}` is a diagram, not a wire or a number",
+                       mend="call it on wires; what has no inputs, on none: f()")
     if value is not None and not isinstance(value, bool) and not getattr(value, "shape", ()):
         try:
             return as_constant(value)

@@ -228,7 +228,8 @@ class Operation:
 
     def __getattr__(self, name: str):
         # Methods of diagrams (lift, cost, to_jax, draw, ...) work on an operation as well.
-        if name.startswith("_") or name in ("key", "expansion", "diagram"):
+        # DisCoPy asks a box's data, which is the operation, for free symbols: it has none of its own.
+        if name.startswith("_") or name in ("key", "expansion", "diagram", "free_symbols"):
             raise AttributeError(name)
         from ncd.core.category import Diagram
         if not hasattr(Diagram, name):

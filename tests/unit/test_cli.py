@@ -112,7 +112,7 @@ def test_show_for_programs(ncd_says):
 
 
 @pytest.mark.parametrize("name, begins", [
-    ("d.svg", "<svg "), ("d.txt", " "), ("d.json", "{\n"), ("d.TXT", " "), ("d.tex", "% h y k"),
+    ("d.svg", "<svg "), ("d.txt", "h "), ("d.json", "{\n"), ("d.TXT", "h "), ("d.tex", "% h y k"),
     ("d.html", "<!DOCTYPE html>")])
 def test_show_writes_files(ncd_says, folder, name, begins):
     (folder / name).write_text("old")

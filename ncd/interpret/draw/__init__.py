@@ -59,7 +59,10 @@ def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
     ───────────────────
     """
     from ncd.interpret.draw import terminal
-    return terminal.write(*_scene(diagram, style_of({"depth": depth, **options})), width)
+    style, limit = style_of({"depth": depth, **options}), terminal.columns(width)
+    if style.width is None and not isinstance(diagram, Equation):
+        style = replace(style, width=terminal.ACROSS * (limit - 2))
+    return terminal.write(*_scene(diagram, style), limit)
 
 
 def _png(diagram, depth: int = 0, **options) -> bytes:

@@ -14,6 +14,7 @@ from ncd.interpret.draw.measure import (
     LETTER_SIZE,
     MEMORY,
     PLAIN,
+    REACH,
     SOURCE,
     STAR,
     TITLE_SIZE,
@@ -29,9 +30,9 @@ def box(ins, outs, runs: Runs, size: float = 16.0, fill: str = PLAIN, least: flo
     width = max(least, runs_width(runs, size) + 14)
 
     def draw(x, y, height):
-        return [rectangle(x, y - 15, x + width, y + height + 15, fill=fill, width=line),
+        return [rectangle(x, y - REACH, x + width, y + height + REACH, fill=fill, width=line),
                 centred(runs, x + width / 2, y + height / 2, size)]
-    return Mark(tuple(ins), tuple(outs), draw, width, 15.0, 15.0)
+    return Mark(tuple(ins), tuple(outs), draw, width, REACH, REACH)
 
 
 @mark
@@ -41,11 +42,11 @@ def learned(ins, outs, lines: Sequence[Runs]) -> Mark:
     width = max(38.0, *(runs_width(runs, size) + 14 for runs in lines))
 
     def draw(x, y, height):
-        left, top, right, bottom, cut = x, y - 16, x + width, y + height + 16, 8.0
+        left, top, right, bottom, cut = x, y - REACH, x + width, y + height + REACH, 8.0
         outline = ((left, top), (right, top), (right, bottom), (left + cut, bottom), (left, bottom - cut))
         return [Shape(outline, LEARNED, "#9fb09a", 0.8),
                 *centred_lines(lines, x + width / 2, y + height / 2, size)]
-    return Mark(tuple(ins), tuple(outs), draw, width, 16.0, 16.0)
+    return Mark(tuple(ins), tuple(outs), draw, width, REACH, REACH)
 
 
 @mark
@@ -71,29 +72,28 @@ def own(ins, outs, glyph) -> Mark:
     size = LETTER_SIZE if not glyph.corners else 16.0
     text = word(glyph.text, glyph.style, limit=40)
     width = max(glyph.width, runs_width(text, size) + 12 if glyph.text else 0.0)
-    reach = 16.0
 
     def draw(x, y, height):
         def placed(points):
-            return tuple((x + width * a, y - reach + (height + 2 * reach) * b) for a, b in points)
+            return tuple((x + width * a, y - REACH + (height + 2 * REACH) * b) for a, b in points)
         corners = glyph.corners
         made = [Shape(placed(corners), FILLS.get(glyph.fill, glyph.fill))] if corners else []
         made += [Shape(placed(line), "none", closed=False) for line in glyph.lines]
         return made + ([centred(text, x + width / 2, y + height / 2, size)] if glyph.text else [])
-    return Mark(tuple(ins), tuple(outs), draw, width, reach, reach)
+    return Mark(tuple(ins), tuple(outs), draw, width, REACH, REACH)
 
 
 @mark
 def block(ins, outs, title: str, role: str = "plain") -> Mark:
     """A box with depth and a title: a named diagram, closed."""
     front, above, beside = faces(role)
-    rows = max(1, round((span(ins, outs) + 2 * 16) / 16) - 1)
+    rows = max(1, round((span(ins, outs) + 2 * REACH) / 16) - 1)
     lines = wrapped(title, rows)
     runs = [word(line, SANS) for line in lines]
     width = max(52.0, 18 + max(runs_width(line, TITLE_SIZE) for line in runs))
 
     def draw(x, y, height):
-        left, right, top, bottom = x, x + width, y - 16, y + height + 16
+        left, right, top, bottom = x, x + width, y - REACH, y + height + REACH
         made = [
             rectangle(left, top, right, bottom, fill=front),
             Shape(((left, top), (left + DEPTH, top - DEPTH), (right + DEPTH, top - DEPTH), (right, top)),
@@ -101,7 +101,7 @@ def block(ins, outs, title: str, role: str = "plain") -> Mark:
             Shape(((right, top), (right + DEPTH, top - DEPTH), (right + DEPTH, bottom - DEPTH),
                    (right, bottom)), beside)]
         return made + centred_lines(runs, x + width / 2, y + height / 2, TITLE_SIZE)
-    return Mark(tuple(ins), tuple(outs), draw, width + DEPTH, 16.0 + DEPTH, 16.0, 0.0, width + DEPTH / 2)
+    return Mark(tuple(ins), tuple(outs), draw, width + DEPTH, REACH + DEPTH, REACH, 0.0, width + DEPTH / 2)
 
 
 def wrapped(title: str, rows: int, longest: int = 16) -> list[str]:

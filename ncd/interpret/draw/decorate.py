@@ -1,4 +1,5 @@
-"""What stands around a picture: names before its inputs, fences at its columns, a legend of sizes."""
+"""What stands around a picture: names before its inputs, fences at its columns, a legend of sizes (below
+where there is no room for it beside the picture)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ ROOM = 24.0          # between the picture and the legend
 LINE = 22.0          # between two rows of it
 
 
-def decorated(scene: Scene, diagram: Diagram, style: Style, sizes: Mapping[str, set],
+def decorated(scene: Scene, diagram: Diagram, style: Style, sizes: Mapping[str, Mapping],
               label: Callable[[object, int], Runs], title: Runs | None = None) -> Scene:
     """The scene with all that the style asks for around it.
 
@@ -38,8 +39,11 @@ def decorated(scene: Scene, diagram: Diagram, style: Style, sizes: Mapping[str, 
         scene.elements.append(Text(title, 0.0, scene.bounds()[1] - 14, TITLE_SIZE))
     if style.hides_sizes:
         rows = [*_size_rows(sizes), *style.legend_rows()]
-        _, top, right, _ = scene.bounds()
-        scene.elements += legend(rows, right + ROOM, top) if rows else []
+        left, top, right, bottom = scene.bounds()
+        panel = legend(rows, right + ROOM, top) if rows else []
+        if panel and style.width is not None and panel[0].bounds()[2] - left > style.width:
+            panel = legend(rows, left, bottom + ROOM)
+        scene.elements += panel
     return scene
 
 
@@ -78,12 +82,12 @@ def legend(rows: list[Runs], left: float, top: float) -> list[Element]:
     return made + [Text(row, left + 12, top + 24 + LINE * n - 4, LABEL_SIZE) for n, row in enumerate(rows, 1)]
 
 
-def _size_rows(sizes: Mapping[str, set]) -> list[Runs]:
+def _size_rows(sizes: Mapping[str, Mapping]) -> list[Runs]:
     """``m = 512``: each label whose size is not its own, all its sizes in a row."""
     made = []
     for label, axes in sizes.items():
         shown: list[Runs] = []
-        for axis in sorted(axes, key=str):
+        for axis in axes:
             runs = multi_runs(axis) if isinstance(axis, MultiAxis) else axis_runs(axis)
             at = next((n for n, run in enumerate(runs) if run.text == "="), None)
             shown.append(runs[at + 1:] if at is not None else ())

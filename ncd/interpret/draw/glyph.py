@@ -7,11 +7,12 @@ of Neural Circuit Diagrams; colour is annotation only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 
-from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, runs_width, word
+from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, runs_width, symbol_runs, word
 from ncd.interpret.draw.measure import (
     BUNDLE,
     DOT,
@@ -25,9 +26,10 @@ from ncd.interpret.draw.measure import (
     VIEW_BAR,
     WIRE,
 )
-from ncd.interpret.draw.scene import Arc, Element, Shape, Text, Wire, dot, rectangle
+from ncd.interpret.draw.scene import Arc, Column, Element, Shape, Text, Wire, dot, rectangle
 
 Place = tuple[int, int]      # (which array, which of its rows)
+_SUBSCRIPTED = re.compile(r"[^\W\d_]_[^\W_]{1,8}|[^\W\d_]+_\d{1,4}")     # f_1, W_out, conv_12
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Mark:
         stretch: Whether its two rows may stand further apart (a cup).
         made: How the same mark is made on other rows.
         kind: The name of what it is.
+        columns: The columns of types inside an opened diagram, as it is drawn at (0, 0).
     """
 
     ins: tuple[Place, ...]
@@ -58,6 +61,7 @@ class Mark:
     stretch: bool = False
     made: Callable[..., Mark] | None = None
     kind: str = ""
+    columns: tuple[Column, ...] = ()
 
     def again(self, ins: Sequence[Place], outs: Sequence[Place], moved: Callable[[Place], Place]) -> Mark:
         """The same mark on other rows."""
@@ -226,7 +230,7 @@ def letter(ins, outs, runs: Runs) -> Mark:
     """A bare letter that interrupts its wire: an operation on one axis."""
     width = runs_width(runs, LETTER_SIZE) + 4
     return Mark(tuple(ins), tuple(outs), lambda x, y, height: [centred(runs, x + width / 2, y, LETTER_SIZE)],
-                width, 17.0, 17.0)
+                width, 12.0, 16.0)
 
 
 @mark
@@ -290,5 +294,15 @@ def head_width(runs: Runs) -> float:
 
 def name_runs(name: str, style: str = ITALIC) -> Runs:
     """The name of an operation, without the axes that a listing shows in brackets."""
-    short = name.partition("[")[0].replace("_", " ").strip()
-    return word(short or name, style, limit=26)
+    return title_runs(name.partition("[")[0].strip() or name, style)
+
+
+def title_runs(title: str, style: str = ITALIC) -> Runs:
+    """A name that was given, in words; one like ``f_1`` has a subscript.
+
+    >>> [run.text for run in title_runs("f_1")], title_runs("segment_sum")[0].text
+    (['f', '1'], 'segment sum')
+    """
+    if _SUBSCRIPTED.fullmatch(title):
+        return symbol_runs(title)
+    return word(title.replace("_", " ").strip() or title, style, limit=26)

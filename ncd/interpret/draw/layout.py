@@ -184,6 +184,7 @@ class Layout:
                       for slot in item.slots for y in self.live[slot.source].ys]
             made = stand.left_chunks(wanted, number) if stand else [
                 Chunk(bundle=(number,), pulls=[pull]) for pull in wanted]
+            made[0].seam = lift(self.live[item.slots[0].source].array if item.slots else stand.op.cod[0])
             if not item.slots:
                 near = chunks[-1].pulls if chunks else []
                 made[0].pulls = [(near[0][0] + chunks[-1].height + WIRE, 1)] if near else []

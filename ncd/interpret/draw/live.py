@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import escape
 
+from ncd.core.check import diagrams_in
 from ncd.core.javascript import exact, javascript
 from ncd.core.size import Size
 from ncd.interpret.draw.measure import MARGIN, SERIF, printable
@@ -108,11 +109,25 @@ class _Things:
             found = next((line for line in lines if line.strip().startswith(key)), "")
             if found:
                 made[key[:-1].lower()] = found.strip()[len(key):].strip()
+        if isinstance(op, Block):
+            made["inside"] = _names_inside(op)
         flops = None if self.price is None else self.price(op)
         if flops is not None:
             self.sizes.append(flops)
             made["flops"] = {"text": str(flops), **_code(flops)}
         return made
+
+
+def _names_inside(block: Block, most: int = 200) -> str:
+    """What a closed block can be searched for: the names of the operations in it, at any depth."""
+    names, seen, waiting = {}, set(), [block.body]
+    while waiting and len(names) < most:
+        for op in dict.fromkeys(waiting.pop().graph.ops):
+            if op not in seen:
+                seen.add(op)
+                names[printable(op.name, 200)] = None
+                waiting += diagrams_in(op)
+    return "\n".join(names)
 
 
 def _picture(scene: Scene, things: _Things) -> str:

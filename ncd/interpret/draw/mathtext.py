@@ -73,7 +73,8 @@ def symbol_runs(name: str, level: int = 0) -> Runs:
 
 
 def size_runs(size: Size) -> Runs:
-    """A size as a formula: products set side by side, powers raised, floors in ⌊ ⌋.
+    """A size as a formula: products set side by side, powers raised, floors in ⌊ ⌋, no sign in front where
+    one term has none.
 
     >>> plain(size_runs(Size("2*k + 1"))), plain(size_runs(Size("(x + 1)//2")))
     ('2k+1', '⌊(x+1)/2⌋')
@@ -81,12 +82,16 @@ def size_runs(size: Size) -> Runs:
     (Run(text='k', style='italic', level=0), Run(text='−1/2', style='roman', level=1))
     >>> plain(size_runs(Size("2") ** 0.5 * Size("t"))), plain(size_runs(Size("x + 1") ** 0.5))
     ('21/2t', '(x+1)1/2')
+    >>> plain(size_runs(Size("(x + 2*p - k)//s"))), plain(size_runs(Size("1 - x**2 - x")))
+    ('⌊(2p+x−k)/s⌋', '1−x2−x')
     """
     made: list[Run] = []
 
     def degree(item):
-        return -sum(e for _, e in item[0]), [str(atom) for atom, _ in item[0]]
-    for monomial, coefficient in sorted(size.terms.items(), key=degree):
+        return -sum(e for _, e in item[0]), item[1] < 0, [str(atom) for atom, _ in item[0]]
+    terms = sorted(size.terms.items(), key=degree)
+    front = next((n for n, (_, coefficient) in enumerate(terms) if coefficient >= 0), 0)
+    for monomial, coefficient in (*terms[front:front + 1], *terms[:front], *terms[front + 1:]):
         if made or coefficient < 0:
             made.append(Run("−" if coefficient < 0 else "+"))
         made.extend(_monomial(monomial, abs(coefficient)))

@@ -22,6 +22,7 @@ LABEL_SIZE, NAME_SIZE, BOLD_SIZE, TITLE_SIZE, LETTER_SIZE = 15.0, 19.0, 22.0, 13
 RISE = 4.5           # from a wire up to the foot of its label
 DOT = 3.5
 DOUBLE = 1.6         # half the distance of the two lines of a double wire
+REACH = 14.5         # how far a box reaches above its first wire and below its last: a separator passes there
 DEPTH = 8.0          # how far a block stands out of the page
 MARGIN = 16.0
 SMALL = 0.7          # the size of superscripts and subscripts

@@ -14,7 +14,7 @@ from ncd.interpret.draw.decorate import decorated
 from ncd.interpret.draw.glyph import Mark
 from ncd.interpret.draw.layout import Layout, label_runs
 from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, axis_runs, runs_width, size_runs, word
-from ncd.interpret.draw.measure import DASH, LABEL_SIZE, TITLE_SIZE, WIRE
+from ncd.interpret.draw.measure import BUNDLE, LABEL_SIZE, TITLE_SIZE, WIRE
 from ncd.interpret.draw.memory import remembered
 from ncd.interpret.draw.merge import Merged, merged_graph, merged_plan
 from ncd.interpret.draw.multi import kind_of
@@ -22,25 +22,30 @@ from ncd.interpret.draw.palette import region
 from ncd.interpret.draw.plan import Plan, places_of, settled
 from ncd.interpret.draw.role import Roles
 from ncd.interpret.draw.rules import block_plan, sketch
-from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Text, Wire, rectangle
+from ncd.interpret.draw.scene import REGION, Arc, Column, Element, Scene, Text, Wire, rectangle
+from ncd.interpret.draw.settle import OVER
 from ncd.interpret.draw.style import Style
 from ncd.ops.control import Block, Broadcast, Scan
 
 SMALL_BODY = 6       # a repetition of so few operations shows them
+STEP = WIRE + BUNDLE - OVER      # above one step of a scanned array, for the axis that stands outside
 DEEPEST = 40         # levels of nesting that are drawn
 
 
 def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False, style: Style | None = None) -> Scene:
     """The scene of a diagram with so many levels of blocks opened, in a style (whose depth it then has)."""
     style = replace(style or Style(), depth=depth)
-    opener = _Opener(style, apart)
     (whole,) = diagram.graph.ops if len(diagram.graph) == 1 else (None,)
-    title = None
+    graph, inside, title = diagram.graph, depth, None
     if style.width is not None and depth and isinstance(whole, Block) and whole.body.cod == diagram.cod:
-        scene = opener.layout(whole.body.graph, 0, depth - 1, False).scene      # a region has one row only
+        graph, inside = whole.body.graph, depth - 1             # all of its rows are in one block
         title = word(whole.title.replace("_", " "), SANS, limit=60)
-    else:
-        scene = opener.layout(diagram.graph, 0, depth, False).scene
+    opener = _Opener(style, apart)
+    scene = opener.layout(graph, 0, inside, False).scene
+    if scene.inner and not apart and scene.width > style.width:
+        # Where opened blocks may be cut, each wire tells which axis it is.
+        opener = _Opener(style, True)
+        scene = opener.layout(graph, 0, inside, False).scene
     return decorated(scene, diagram, style, opener.sizes, opener.shown, title)
 
 
@@ -72,13 +77,13 @@ class _Opener:
     """Plans in which blocks and scans are open, remembered for the length of one picture.
 
     Attributes:
-        sizes: {label: its sizes} of the axes whose labels were asked for.
+        sizes: {label: its axes, in the order in which they were met} of the labels that were asked for.
     """
 
     def __init__(self, style: Style, apart: bool = False):
         self.style, self.apart, self.roles = style, apart, Roles()
         self.memo: dict = {}
-        self.sizes: dict[str, set] = {}
+        self.sizes: dict[str, dict] = {}
         self.shown = self.label if style.hides_sizes else label_runs
 
     def layout(self, graph, level: int, depth: int, framed: bool, leads: Sequence[float] = (),
@@ -95,7 +100,7 @@ class _Opener:
         """The label of a wire without its size, which the legend will tell."""
         if array.axes:
             axis = array.axes[row]
-            self.sizes.setdefault(axis.label, set()).add(axis)
+            self.sizes.setdefault(axis.label, {})[axis] = None
         return label_runs(array, row, array.labels)
 
     def plan(self, drawn, order, level: int, depth: int) -> Plan:
@@ -125,16 +130,22 @@ class _Opener:
                           layer=REGION)
         name = Text(title, left + 8, top + 16, TITLE_SIZE)
         return _rigid(drawn, inside.inputs, inside.outputs, [shade, name, *inside.scene.elements],
-                      right, top, bottom)
+                      right, top, bottom, columns=self._columns(inside))
+
+    def _columns(self, inside: Layout, dx: float = 0.0) -> list[Column]:
+        """The columns between the operations inside, one level deeper: where rows may be cut."""
+        return [] if self.style.width is None else [
+            replace(column.moved(dx, 0.0), level=column.level + 1)
+            for column in (*inside.scene.columns[1:-2], *inside.scene.inner)]
 
     # -- a repetition ------------------------------------------------------------------
     def _scan(self, op: Scan, drawn, level: int, depth: int) -> Mark:
-        leads = [WIRE + DASH if i in op.sequences else 0.0 for i in range(len(op.dom))]
-        tails = [0.0 if i < op.states else WIRE + DASH for i in range(len(op.cod))]
+        leads = [STEP if i in op.sequences else 0.0 for i in range(len(op.dom))]
+        tails = [0.0 if i < op.states else STEP for i in range(len(op.cod))]
         graph = op.body.graph
         if len(graph) > SMALL_BODY and depth == 0:
             graph = Block(op.title, op.body).diagram.graph
-        inside = self.layout(graph, level + 1, depth, True, leads, tails)
+        inside = self.layout(graph, level + 2, depth, True, leads, tails)   # a region in a region differs
         _, top, _, bottom = _extent(inside)
         ins = [_outer_rows(op, array, rows) for array, rows in zip(drawn.dom, inside.inputs)]
         outs = [_outer_rows(op, array, rows) for array, rows in zip(drawn.cod, inside.outputs)]
@@ -157,7 +168,7 @@ class _Opener:
         need = runs_width(below, LABEL_SIZE) + (2 * runs_width(first, LABEL_SIZE) + 16 if first else 0)
         spare = max(0.0, need - width, runs_width(last, LABEL_SIZE) - width) / 2
         return _rigid(drawn, ins, outs, made, width, top - (24 if last else 0),
-                      bottom + (21 if first or below else 0), spare)
+                      bottom + (21 if first or below else 0), spare, self._columns(inside, shift))
 
 
 def times(op: Scan) -> tuple[Runs, Runs, Runs]:
@@ -198,7 +209,8 @@ def _stub(left: float, right: float, y: float, array, row: int) -> Wire:
 
 
 def _rigid(op, ins: Sequence[Sequence[float]], outs: Sequence[Sequence[float]], elements: list[Element],
-           width: float, top: float, bottom: float, spare: float = 0.0) -> Mark:
+           width: float, top: float, bottom: float, spare: float = 0.0,
+           columns: Sequence[Column] = ()) -> Mark:
     """A laid-out scene as one mark."""
     entered = sorted((y, place) for place, y in zip(places_of(op.dom), (y for rows in ins for y in rows)))
     left = sorted((y, place) for place, y in zip(places_of(op.cod), (y for rows in outs for y in rows)))
@@ -209,5 +221,6 @@ def _rigid(op, ins: Sequence[Sequence[float]], outs: Sequence[Sequence[float]], 
         return [item.moved(x + spare, y - first) for item in elements]
     return Mark(tuple(place for _, place in entered), tuple(place for _, place in left), draw,
                 width + 2 * spare, first - top, bottom - last, spare, width + spare,
-                tuple(y - first for y, _ in entered), tuple(y - first for y, _ in left))
+                tuple(y - first for y, _ in entered), tuple(y - first for y, _ in left),
+                columns=tuple(column.moved(spare, -first) for column in columns))
 

@@ -189,8 +189,11 @@ for (const kind of ["pointerover", "focusin"]) view.addEventListener(kind, event
 // -- search ------------------------------------------------------------------------------
 const search = () => {
   const wanted = byId("search").value.trim().toLowerCase();
-  for (const group of svg().querySelectorAll("[data-thing]"))
-    group.classList.toggle("found", wanted !== "" && group.getAttribute("aria-label").toLowerCase().includes(wanted));
+  for (const group of svg().querySelectorAll("[data-thing]")) {      // a closed block is found by what is in it
+    const inside = data.things[group.dataset.thing].inside || "";
+    const text = group.getAttribute("aria-label") + (group.classList.contains("block") ? " " + inside : "");
+    group.classList.toggle("found", wanted !== "" && text.toLowerCase().includes(wanted));
+  }
 };
 byId("search").oninput = search;
 

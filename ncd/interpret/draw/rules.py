@@ -20,6 +20,7 @@ from ncd.interpret.draw.mathtext import (
     Run,
     Runs,
     place_runs,
+    plain,
     size_runs,
     value_runs,
     word,
@@ -220,19 +221,20 @@ def _box(op, outer) -> Plan:
     lanes, ins, outs = split(outer, op.own)
     if not ins and not outs:                # acts on every entry alike
         return Plan(lanes, head=glyph.name_runs(op.name))
+    runs = glyph.title_runs(op.title) if isinstance(op, Opaque) else glyph.name_runs(op.name)
     if op.place is not None:
         lines = learned_lines(op)
         mark = boxes.learned(ins, outs, lines) if ins else boxes.source(outs, lines[0])
     elif not ins:
-        mark = boxes.source(outs, glyph.name_runs(op.name))
-    elif isinstance(op, Opaque) and len(ins) == len(outs) == 1 and 0 < len(op.title) <= LETTERS:
-        mark = glyph.letter(ins, outs, word(op.title))
+        mark = boxes.source(outs, runs)
+    elif isinstance(op, Opaque) and len(ins) == len(outs) == 1 and 0 < len(plain(runs)) <= LETTERS:
+        mark = glyph.letter(ins, outs, runs)
     elif isinstance(op, Opaque):
-        mark = boxes.box(ins, outs, word(op.title, limit=26))
+        mark = boxes.box(ins, outs, runs)
     elif not outs and len(outer.cod) == 1:
-        mark = glyph.ending(ins, (), glyph.name_runs(op.name))
+        mark = glyph.ending(ins, (), runs)
     else:
-        mark = boxes.box(ins, outs, glyph.name_runs(op.name))
+        mark = boxes.box(ins, outs, runs)
     return Plan([*lanes, mark])
 
 

@@ -209,23 +209,30 @@ class Strand:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of types: its middle, each array there with the heights of its wires, its two sides, and
-    for each array its wire in the graph."""
+    """A column of types: its middle, each array there with the heights of its wires, its two sides, for
+    each array its wire in the graph, and in how many opened blocks it stands."""
 
     x: float
     arrays: tuple[tuple[object, tuple[float, ...]], ...]
     left: float = 0.0
     right: float = 0.0
     wires: tuple[int, ...] = ()
+    level: int = 0
+
+    def moved(self, dx: float, dy: float) -> Column:
+        arrays = tuple((array, tuple(y + dy for y in ys)) for array, ys in self.arrays)
+        return replace(self, x=self.x + dx, arrays=arrays, left=self.left + dx, right=self.right + dx)
 
 
 @dataclass
 class Scene:
-    """All that is drawn, and the columns of types for those who ask what stands where."""
+    """All that is drawn, and the columns of types for those who ask what stands where; those inside opened
+    blocks apart."""
 
     elements: list[Element] = field(default_factory=list)
     columns: list[Column] = field(default_factory=list)
     width: float = 0.0
+    inner: list[Column] = field(default_factory=list)
 
     def add(self, elements: Iterable[Element], about: object = None) -> None:
         """More elements; those that say nothing else are about the given thing."""

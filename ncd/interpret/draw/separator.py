@@ -20,7 +20,7 @@ WANDER = 14.0        # how much further up than it must a separator stays, so as
 
 def lift(array) -> float:
     """How far above the first wire of an array its separator stands: over the wire's label."""
-    return DASH + 2 * (rise(kind_of(array, 0)) - RISE)
+    return DASH + rise(kind_of(array, 0)) - RISE
 
 
 class Separators:

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 
 from ncd.interpret.draw.measure import BUNDLE, DASH, WIRE
 
+BETWEEN = 7.5        # between two marks: most boxes of neighbours stand no further apart than wires do
+OVER = 15.0          # from a wire down to a mark, a separator between them
+
 
 @dataclass
 class Chunk:
@@ -24,6 +27,8 @@ class Chunk:
         up, down: How far its mark reaches above the first row and below the last.
         bundle: What it belongs to; other distances hold inside one bundle.
         pulls: (height of the first row, weight) that it would like.
+        seam: How far above the first row a separator stands that passes.
+        more: How far wires that begin here stand below the last row.
     """
 
     offsets: tuple[float, ...] = (0.0,)
@@ -31,6 +36,8 @@ class Chunk:
     down: float = 0.0
     bundle: object = None
     pulls: list[tuple[float, float]] = field(default_factory=list)
+    seam: float = DASH
+    more: float = 0.0
 
     @property
     def height(self) -> float:
@@ -41,7 +48,8 @@ def distance(above: Chunk, below: Chunk) -> float:
     """The least distance from the last row of one chunk to the first row of the next."""
     if above.bundle is not None and above.bundle == below.bundle:
         return max(WIRE, above.down + below.up + 2)
-    return max(BUNDLE, above.down + DASH + 2, below.up + 18, above.down + below.up + 10)
+    return max(above.more + BUNDLE, above.down + below.seam + 2, above.more + below.up + OVER,
+               above.down + below.up + BETWEEN)
 
 
 def depths(chunks: Sequence[Chunk]) -> list[float]:

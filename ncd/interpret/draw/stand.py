@@ -8,16 +8,17 @@ curve to the rows where the results stand as arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ncd.interpret.draw.glyph import Mark, Place, centred, head, head_width
 from ncd.interpret.draw.mathtext import runs_width
 from ncd.interpret.draw.measure import BUNDLE, WIRE
 from ncd.interpret.draw.multi import kind_of
 from ncd.interpret.draw.plan import Lane, Plan, rows_of
-from ncd.interpret.draw.scene import Scene, Strand, Text, dot
+from ncd.interpret.draw.scene import Element, Scene, Strand, Text, Wire, dot
 from ncd.interpret.draw.settle import Chunk, depths, settle
 
-HEAD_ROOM, SIGN_ROOM, SIGN_SIZE = 27.0, 18.0, 16.0
+HEAD_ROOM, SIGN_ROOM, SIGN_SIZE = 22.5, 16.0, 16.0
 
 
 class Stand:
@@ -37,10 +38,15 @@ class Stand:
             self.width = max(self.width, head_width(self.text))
         if self.sign:
             self.width = max(self.width, runs_width(self.sign, SIGN_SIZE) / 2)
-        self.signed = next((n for n, unit in enumerate(self.units)
-                            if isinstance(unit, Lane) and len(unit.ins) > 1), 0) if self.sign else None
+        self.signed = self._signed() if self.sign else None
         self.enter = self.leave = 0.0
         self.out_rows: list[list[float]] = []
+
+    def _signed(self) -> int:
+        """The unit that the sign stands over: where wires meet, or the dot that ends a number."""
+        meet = (n for n, unit in enumerate(self.units) if isinstance(unit, Lane) and len(unit.ins) > 1)
+        ends = (n for n, unit in enumerate(self.units) if isinstance(unit, Mark) and not unit.outs)
+        return next(meet, next(ends, 0))
 
     # -- heights -------------------------------------------------------------------
     def _chunks(self) -> list[Chunk]:
@@ -84,7 +90,8 @@ class Stand:
             made[0].up = max(made[0].up, middle[0].up)
             have = depths(made)[-1] + made[-1].height
             need = depths(middle)[-1] + middle[-1].height + middle[-1].down
-            made[-1].down = max(made[-1].down, need - have, self._need_out() - have)
+            made[-1].more = max(0.0, self._need_out() - have)
+            made[-1].down = max(made[-1].down, need - have, made[-1].more)
         return made
 
     @property
@@ -156,7 +163,8 @@ class Stand:
                     have = max(self.seen.values()) - min(self.seen.values())
                     slack = have - depths(chunks)[-1] - chunks[-1].height
                 ys = sorted(self.seen[place] for place in unit.ins)
-                apart = min(max(ys[1] - ys[0], WIRE), 40.0, BUNDLE + max(0.0, slack))
+                apart = max(ys[1] - ys[0], WIRE)
+                apart = min(apart if apart <= 2 * WIRE else BUNDLE, BUNDLE + max(0.0, slack))
                 slack -= max(0.0, apart - BUNDLE)
                 ins = tuple(sorted(unit.ins, key=lambda place: self.seen[place]))
                 self.units[number] = Mark(ins, unit.outs, unit.draw, 0.0, stretch=True, leave=0.0,
@@ -208,11 +216,13 @@ class Stand:
             else:
                 self._mark(scene, unit, y, strands, begin, left, right, finish, made)
             if number == self.signed:
-                scene.add([Text(self.sign, begin + 7, y - 6, SIGN_SIZE) if self.aside
-                           else centred(self.sign, begin, y - 11, SIGN_SIZE)], self.op)
+                at = begin if isinstance(unit, Lane) else (left + right - unit.width) / 2
+                scene.add([Text(self.sign, at + 7, y - 6, SIGN_SIZE) if self.aside
+                           else centred(self.sign, at, y - 11, SIGN_SIZE)], self.op)
         if self.text:
             first = min(self.ys, default=self.first)
-            scene.add(head(self.text, (left + right) / 2, first - 7), self.op)
+            foot = first - (5 if any(run.level > 0 for run in self.text) else 7)
+            scene.add(head(self.text, (left + right) / 2, foot), self.op)
         for (i, j), (strand, _) in made.items():
             strand.to(end, self.out_rows[i][j])
         return [[made[i, j] for j in range(len(rows))] for i, rows in enumerate(self.out_rows)]
@@ -236,13 +246,25 @@ class Stand:
         if len(unit.outs) > 1:
             scene.add([dot(finish, y)], self.op)
 
+    @staticmethod
+    def _kept(item: Element, kinds) -> Element:
+        """A wire of a mark goes on as what it comes in as, or goes out: a double one stays double."""
+        if not isinstance(item, Wire) or item.kind != "wire" or item.about is not None:
+            return item
+        return replace(item, kind=kinds.get(item.points[0], kinds.get(item.points[-1], item.kind)))
+
     def _mark(self, scene, unit: Mark, y: float, strands, begin, left, right, finish, made) -> None:
         at = left + (right - left - unit.width) / 2 if not unit.stretch else left
         for place, offset in zip(unit.ins, unit.in_offsets):
             strands[place].to(begin, y + offset)
             strands[place].to(at + unit.enter)
             scene.elements.append(strands[place].done())
-        scene.add(unit.draw(at, y, unit.height), self.op)
+        kinds = {(at, y + offset): kind_of(self.op.dom[i], j)
+                 for (i, j), offset in zip(unit.ins, unit.in_offsets)}
+        kinds |= {(at + unit.width, y + offset): kind_of(self.op.cod[i], j)
+                  for (i, j), offset in zip(unit.outs, unit.out_offsets)}
+        scene.add((self._kept(item, kinds) for item in unit.draw(at, y, unit.height)), self.op)
+        scene.inner += [column.moved(at, y) for column in unit.columns]
         for place, offset in zip(unit.outs, unit.out_offsets):
             array = self.op.cod[place[0]]
             strand = Strand(at + unit.leave, y + offset, kind_of(array, place[1]))

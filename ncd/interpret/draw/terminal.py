@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ncd.interpret.draw.mathtext import plain
-from ncd.interpret.draw.measure import PLAIN, printable
-from ncd.interpret.draw.scene import Arc, Scene, Shape, Text, Wire
+from ncd.interpret.draw.measure import FAINT, PLAIN, printable
+from ncd.interpret.draw.scene import REGION, Arc, Scene, Shape, Text, Wire
 from ncd.interpret.draw.svg import layered
 
 ACROSS, DOWN = 8.0, 10.0                # pixels of a scene to one character
@@ -86,19 +87,22 @@ class Grid:
         return _LINES[line] if line is not None else self.faint.get((row, column), " ")
 
 
-def write(scene: Scene, title: str = "", width: int | None = None) -> str:
+def columns(width: int | None = None) -> int:
+    """How many characters a line has: those of the terminal where it is not given."""
+    return max(LEAST_WIDTH, shutil.get_terminal_size((100, 24)).columns if width is None else width)
+
+
+def write(scene: Scene, title: str = "", limit: int = 100) -> str:
     """The picture as text.
 
     Parameters:
-        width: The most characters in a line; that of the terminal where it is not given. A picture
-            that is wider goes on below, from left to right again.
+        limit: The most characters in a line; a row that is wider goes on below, from left to right again.
     """
     left, top, _, _ = scene.bounds()
     grid = Grid(left, top)
     for item in layered(scene.elements):
         _WRITERS[type(item)](grid, item)
-    rows = grid.rows()
-    limit = max(LEAST_WIDTH, shutil.get_terminal_size((100, 24)).columns if width is None else width)
+    rows = [row for above, row in pairwise(["", *grid.rows()]) if above or row]     # one empty line at a time
     return "\n".join(_wrapped(rows, limit)) + "\n"
 
 
@@ -127,6 +131,11 @@ def _wire(grid: Grid, wire: Wire) -> None:
         start, stop, here, there = grid.column(x), grid.column(to_x), grid.row(y), grid.row(to_y)
         if wire.kind == "fence":
             return
+        if wire.kind == "tail":         # on the line of its wire: one that enters begins at the edge
+            row = here if start else there
+            grid.across(row, start, stop)
+            grid.write(row, stop, "▸")
+            return
         if wire.kind == "dash":
             for column in range(start, stop + 1):
                 grid.faint.setdefault((there if column > (start + stop) / 2 else here, column), "╌")
@@ -145,10 +154,13 @@ def _wire(grid: Grid, wire: Wire) -> None:
 def _shape(grid: Grid, shape: Shape) -> None:
     left, top, right, bottom = shape.bounds()
     column, row = grid.column((left + right) / 2), grid.row((top + bottom) / 2)
-    if shape.stroke == "none" and shape.fill.lower() not in ("#111111",) and right - left > 60:
+    if shape.layer == REGION or (shape.stroke == "none" and shape.fill.lower() not in ("#111111",)
+                                 and right - left > 60):
         return                          # the shade behind an opened block
     if shape.radius:
         grid.write(row, column, "●" if shape.fill != PLAIN else "○")
+    elif shape.fill == FAINT:
+        return                          # the head of a tail
     elif len(shape.points) == 3:
         grid.write(row, column, "◁")
     elif right - left < 14 and bottom - top < 14:

@@ -21,19 +21,32 @@ _ASCII = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"
 _MATH = {"−": "-", "×": r"\times", "÷": r"\div", "·": r"\cdot", "±": r"\pm", "∂": r"\partial", "∇": r"\nabla",
          "Σ": r"\Sigma", "Π": r"\Pi", "∀": r"\forall", "∃": r"\exists", "∞": r"\infty", "√": r"\surd",
          "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil", "≤": r"\leq", "≥": r"\geq",
-         "≠": r"\neq", "→": r"\to", "←": r"\leftarrow", "⟨": r"\langle", "⟩": r"\rangle", "★": r"\star",
-         "⋆": r"\star", "∧": r"\wedge", "∨": r"\vee", "¬": r"\neg", "ℝ": r"\mathbf{R}", "𝔼": r"\mathbf{E}",
-         "𝒩": r"\mathcal{N}", "𝒰": r"\mathcal{U}", "′": r"'", "…": r"\ldots", "ᵀ": r"^{\mathsf{T}}",
-         "²": "^2", "³": "^3", "⊗": r"\otimes", "⊕": r"\oplus", "∪": r"\cup", "∘": r"\circ"}
+         "≠": r"\neq", "→": r"\to", "←": r"\leftarrow", "⇒": r"\Rightarrow", "⇔": r"\Leftrightarrow",
+         "↦": r"\mapsto", "⟨": r"\langle", "⟩": r"\rangle", "★": r"\bigstar", "⋆": r"\star", "∧": r"\wedge",
+         "∨": r"\vee", "¬": r"\neg", "ℝ": r"\mathbb{R}", "ℕ": r"\mathbb{N}", "ℤ": r"\mathbb{Z}",
+         "ℂ": r"\mathbb{C}", "𝔼": r"\mathbb{E}", "𝒩": r"\mathcal{N}", "𝒰": r"\mathcal{U}", "ℓ": r"\ell",
+         "'": "'", "′": "'", "…": r"\ldots", "ᵀ": r"^{\mathsf{T}}", "†": r"^{\dagger}", "°": r"^{\circ}",
+         "⊗": r"\otimes", "⊕": r"\oplus", "⊙": r"\odot", "∪": r"\cup", "∩": r"\cap", "∘": r"\circ",
+         "∈": r"\in", "≈": r"\approx", "≅": r"\cong", "≃": r"\simeq", "≡": r"\equiv", "∼": r"\sim",
+         "∝": r"\propto", "∫": r"\int", "‖": r"\|", "⊤": r"\top", "⊥": r"\bot", "∅": r"\emptyset"}
+_MATH |= {character: f"^{number}" for number, character in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+_MATH |= {character: f"_{number}" for number, character in enumerate("₀₁₂₃₄₅₆₇₈₉")}
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta",
           "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi",
           "ρ": "rho", "σ": "sigma", "τ": "tau", "υ": "upsilon", "φ": "varphi", "χ": "chi", "ψ": "psi",
-          "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Φ": "Phi",
+          "ω": "omega", "ϵ": "epsilon", "ϑ": "vartheta", "ϕ": "phi", "ς": "varsigma", "Γ": "Gamma",
+          "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Φ": "Phi",
           "Ψ": "Psi", "Ω": "Omega"}
 _MATH |= {letter: rf"\{name}" for letter, name in _GREEK.items()}
 _MATH["↯"] = r"\rightsquigarrow"
 _ACCENTS = {"\u0304": r"\=", "\u0305": r"\=", "\u0302": r"\^", "\u0303": r"\~", "\u0301": r"\'",
-            "\u0300": r"\`", "\u0308": r'\"', "\u0307": r"\."}
+            "\u0300": r"\`", "\u0308": r'\"', "\u0307": r"\.", "\u0306": r"\u", "\u030a": r"\r",
+            "\u030b": r"\H", "\u030c": r"\v", "\u0323": r"\d", "\u0327": r"\c", "\u0331": r"\b"}
+_OVER = {r"\=": "bar", r"\^": "hat", r"\~": "tilde", r"\'": "acute", r"\`": "grave", r'\"': "ddot",
+         r"\.": "dot", r"\u": "breve", r"\r": "mathring", r"\v": "check"}      # in mathematics
+_LETTERS = {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
+            "ı": "i", "–": "textendash", "—": "textemdash", "‘": "textquoteleft", "’": "textquoteright",
+            "“": "textquotedblleft", "”": "textquotedblright"}
 _SPACES = {"\u2009": r"\,", "\u00a0": "~", "\u202f": r"\,"}
 
 
@@ -44,26 +57,49 @@ def escaped(text: str) -> str:
     a\\_b \\ensuremath{\\times} 50\\%
     """
     made = []
-    for character in printable(text, 10_000):
+    for character in _apart(printable(text, 10_000)):
         if character in _ACCENTS and made:
-            made[-1] = rf"{_ACCENTS[character]}{{{made[-1]}}}"
+            made[-1] = _accented(made[-1], _ACCENTS[character])
         elif character in _ASCII:
             made.append(_ASCII[character])
+        elif character in _MATH:
+            made.append(rf"\ensuremath{{{_MATH[character]}}}")
         elif character.isascii():
             made.append(character)
         elif character in _SPACES:
             made.append(_SPACES[character])
-        elif character in _MATH:
-            made.append(rf"\ensuremath{{{_MATH[character]}}}")
+        elif character in _LETTERS:
+            made.append(rf"\{_LETTERS[character]}{{}}")
         else:
             made.append(_letter(character))
     return "".join(made)
 
 
+def _accented(letter: str, accent: str) -> str:
+    """A letter, as TeX has it, under or over an accent; one of mathematics has an accent of mathematics."""
+    formula = letter.removeprefix(r"\ensuremath")
+    if formula == letter or accent not in _OVER:
+        return rf"{accent}{{{letter}}}"
+    return rf"\ensuremath{{\{_OVER[accent]}{formula}}}"
+
+
+def _apart(text: str) -> str:
+    """The text with each letter before its accents, where TeX can set all of them."""
+    made = []
+    for character in text:
+        letter, *accents = unicodedata.normalize("NFD", character)
+        made += [letter, *accents] if all(accent in _ACCENTS for accent in accents) else [character]
+    return "".join(made)
+
+
 def _letter(character: str) -> str:
-    """An accented Latin letter as its letter; anything else by its number."""
-    plain = unicodedata.normalize("NFKD", character)[0]
-    return plain if plain.isascii() and plain.isalnum() else rf"\unknown{{{ord(character):04X}}}"
+    """A letter of another shape as its plain letters, with an accent that TeX lacks left out; anything else
+    by its number."""
+    plain = unicodedata.normalize("NFKD", character).replace("⁄", "/")
+    if len(plain) > 1 and unicodedata.combining(plain[1]):
+        plain = plain[0]
+    known = plain.isascii() and plain.replace("/", "").isalnum()
+    return plain if known else rf"\unknown{{{ord(character):04X}}}"
 
 
 def _runs(runs: Runs) -> str:

@@ -128,6 +128,8 @@ def test_equality_and_truth_values():
     (lambda a: a * 1j, "is 1j"), (lambda a: relu(np.ones(3)),
                                   "argument 1 of a call is a ndarray, not a wire"),
     (lambda a: relu(3.0), "is a float, not a wire"), (lambda a: relu(relu), "is a diagram, not a wire"),
+    (lambda a: a * relu, "argument 2 of `multiply` is a diagram, not a wire"),
+    (lambda a: relu.op - a, "argument 1 of `subtract` is a diagram"),
     (lambda a: where(a > 0, a, np.ones(3)), "argument 3 of `where` is a ndarray")])
 def test_misused_wires(function, what):
     with pytest.raises(NcdError, match=what.replace("(", r"\(")) as error:

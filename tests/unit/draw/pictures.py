@@ -126,6 +126,8 @@ PICTURES = {
     "topk": (g.topk("x -> k=2").on("b x"), 0), "concat": (g.concat("c").on("x c=3, x c=4"), 0),
     "opaque": (g.opaque("my op", "a, b -> c").on("h a, b"), 0), "iota": (g.iota("x"), 0),
     "random": (g.key() >> g.random("normal", "x y"), 0), "solve": (g.solve("i j").on("b i j=i, b i r"), 0),
+    "letters": (g.opaque("f_1", "a -> b") @ g.opaque("f_2", "a -> b"), 0),
+    "scaled": (diagram("x m, () -> x m")(lambda x, s: x * s), 0),
     "mystery": (Mystery(Array([Axis("x")])).diagram.lift("h"), 0),
     "swap": (attention.swap(attention.cod, einsum("a b -> b a").cod), 0),
     "copy": (attention.copy(attention.cod, 3), 0), "discard": (attention.discard(attention.cod), 0)}

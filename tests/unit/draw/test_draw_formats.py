@@ -26,7 +26,7 @@ from tests.strategies import diagrams, examples
 from tests.unit.draw.pictures import PICTURES, attention, relu
 
 HOSTILE = ["<script>alert(1)</script>", "a&b%c#d_e^f~g\\h{i}j$k", 'say "hi" & \'bye\'',
-           "@DATA@ @VIEWS@", "]]>", "x" * 300, "\u202eevil", "é🙂漢字", ""]
+           "@DATA@ @VIEWS@", "]]>", "x" * 300, "\u202eevil", "é🙂漢字", "", "Größe λ̄ x̂'' ½ ϕ₁² “q” ≅ 𝔼★ łőçǫ"]
 
 
 def opaque(title: str):
@@ -49,6 +49,19 @@ def test_text_shows_what_is_there():
         assert re.search(rf"^{label}\b", made, re.M)
 
 
+def test_a_long_text_is_cut_at_columns_of_types():
+    """What leaves a line enters one below with its label; no operation is cut in two."""
+    chain = ncd.Diagram.id(ncd.Ty("a"))
+    for name in ("first", "second", "third", "fourth", "fifth"):
+        chain = chain >> g.opaque(name, "a -> a") >> relu
+    made = text(chain, width=40)
+    assert max(map(len, made.splitlines())) <= 40 and "⋯" not in made and "\n\n\n" not in made
+    assert all(name in made for name in ("first", "second", "third", "fourth", "fifth"))
+    leaving = [line for line in made.splitlines() if line.endswith("─▸")]
+    entering = [line for line in made.splitlines() if re.search(r"^─+▸─", line)]
+    assert len(leaving) == len(entering) > 1
+
+
 @examples(30)
 @given(diagrams())
 def test_any_diagram_has_a_text(diagram):
@@ -59,7 +72,10 @@ def test_any_diagram_has_a_text(diagram):
 def test_texts_are_escaped_for_latex():
     assert escaped("50% of {x}_y & $z$ #1 \\ ~^") == (
         r"50\% of \{x\}\_y \& \$z\$ \#1 \textbackslash{} \textasciitilde{}\textasciicircum{}")
-    assert escaped("é漢") == r"e\unknown{6F22}"
+    assert escaped("é漢") == r"\'{e}\unknown{6F22}"
+    assert escaped("Größe x̄ λ̂") == r'Gr\"{o}\ss{}e \={x} \ensuremath{\hat{\lambda}}'
+    assert escaped("x''") == r"x\ensuremath{'}\ensuremath{'}"        # not the ligature of a closing quote
+    assert escaped("★𝔼≅½ǫ") == r"\ensuremath{\bigstar}\ensuremath{\mathbb{E}}\ensuremath{\cong}1/2o"
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
@@ -244,6 +260,10 @@ def test_in_a_browser(browser, name, tmp_path):
     assert "bytes" in tab.locator("#about").inner_text()
     tab.locator("#search").fill(" -> ")
     assert tab.locator("g.found").count() > 0
+    for block in tab.locator("section:not([hidden]) g.block").all():        # closed, found by what is in it
+        inside = tab.evaluate("n => data.things[n].inside", block.get_attribute("data-thing"))
+        tab.locator("#search").fill(inside.splitlines()[-1])
+        assert "found" in block.get_attribute("class").split()
 
     # It moves and zooms.
     box = f"(r => [r.x, r.y, r.width])({SVG}.getBoundingClientRect())"

@@ -130,7 +130,7 @@ def test_what_is_met_again_as_the_first_or_the_widest_goes_straight():
 
 
 def test_a_cup_of_distant_wires_is_not_tall():
-    assert [cup.bottom - cup.top for cup in cups(scene_of(multi_head))] == [40.0, 40.0]
+    assert [cup.bottom - cup.top for cup in cups(scene_of(multi_head))] == [BUNDLE, BUNDLE]
 
 
 def test_copies_branch_at_a_dot_on_each_axis():
@@ -253,7 +253,7 @@ def test_a_scan_shows_its_axis_outside_and_its_steps_inside():
     left, _ = cups(scene)
     ends = [item.points[-1][0] for item in scene.elements
             if isinstance(item, Wire) and item.points[0] == (0.0, BUNDLE)]
-    assert ends == [left.x + left.reach]           # the scanned axis ends at the parenthesis
+    assert ends == [pytest.approx(left.x + left.reach)]           # the scanned axis ends at the parenthesis
     assert texts(scene).count("t") == 3            # at the input, at the output and below
     ys = sorted({item.points[-1][1] for item in scene.elements if isinstance(item, Wire)
                  and item.kind == "wire" and item.points[-1][0] == left.x + left.reach})

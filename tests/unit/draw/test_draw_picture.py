@@ -95,6 +95,8 @@ def check_ends(scene) -> None:
     """A wire begins and ends at the edge, at a mark or at another wire: never in mid-air."""
     marks = [item.bounds() for item in scene.elements
              if isinstance(item, (Shape, Arc)) and item.layer == MARK]
+    marks += [(left - 2, top, right + 2, bottom) for left, top, right, bottom in (
+        item.bounds() for item in scene.elements if isinstance(item, Text) and item.anchor == "middle")]
     lines = [item for item in scene.elements if isinstance(item, Wire) and item.kind != "dash"]
     tips = [(line, tip) for line in lines for tip in (line.points[0], line.points[-1])]
     for line, end in tips:

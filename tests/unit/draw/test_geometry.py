@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -16,10 +17,12 @@ from ncd import nn
 from ncd.build import opaque
 from ncd.errors import NcdError
 from ncd.interpret.draw import scene_of
+from ncd.interpret.draw.mathtext import plain
+from ncd.interpret.draw.measure import BUNDLE, LABEL_SIZE, TITLE_SIZE, WIRE
 from ncd.interpret.draw.nested import levels
 from ncd.interpret.draw.scene import REGION, Shape, Text, Wire
 from ncd.interpret.draw.style import Style
-from tests.geometry import CHECKS, faults, separators_between_wires
+from tests.geometry import CHECKS, faults, separators_between_wires, steps_seen
 from tests.strategies import EXAMPLES, diagrams, examples
 from tests.unit.draw.pictures import PICTURES
 
@@ -31,6 +34,35 @@ def test_the_zoo_is_sound_at_every_depth(name, depth):
     model = ncd.load(name)
     for apart in (False, True):
         assert faults(scene_of(model, depth, apart), model.graph, apart) == []
+
+
+@pytest.mark.parametrize(("name", "depth"), DEPTHS)
+def test_wires_go_straight_past_marks(name, depth):
+    """Marks fit between wires that stand as close as they may: no neighbour gives way a little."""
+    model = ncd.load(name)
+    multi = {"x": "x y"} if name.startswith(("identity", "unet")) else {}
+    assert list(steps_seen(scene_of(model, depth, style=Style(multi=multi)))) == []
+
+
+BESIDE = {"letters": opaque("f_1", "a -> a"), "boxes": opaque("f", "a b -> a b"),
+          "blocks": nn.linear("a -> b").block("f"), "learned": nn.linear("a -> b").on("n a"),
+          "heads": nn.relu.on("n a"), "raised": nn.square.on("n a"),
+          "convolutions": nn.convolution("x", "a -> b")}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_marks_of_neighbours_move_no_wire(name):
+    """Products of a mark and wires, and of three marks, are as high as the wires alone."""
+    mark = BESIDE[name]
+    wire = ncd.Diagram.id(ncd.Ty("x"))
+    stacks = [wire @ mark @ wire] + [mark @ mark @ mark] * (name not in ("blocks", "heads", "raised"))
+    for diagram in stacks:
+        scene = scene_of(diagram)
+        assert list(steps_seen(scene)) == [] == faults(scene, diagram.graph)
+        before, after = ([y for _, ys in column.arrays for y in ys] for column in scene.columns[::len(
+            scene.columns) - 1])
+        assert before == after and before[-1] - before[0] == sum(
+            WIRE * (len(array.axes) - 1) for array in diagram.dom.inside) + BUNDLE * (len(diagram.dom) - 1)
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -49,6 +81,62 @@ def test_rows_legends_and_memory_are_sound(name):
         assert [fault for name, check in CHECKS.items() if name in wanted for fault in check(scene)] == []
 
 
+ROWS = [check for name, check in CHECKS.items() if name not in ("columns_complete", "ends_meet")]
+
+
+@pytest.mark.parametrize(("name", "depth"), DEPTHS)
+def test_opened_blocks_are_cut_into_rows(name, depth):
+    """No row is wider than asked, what leaves one enters the next as the same axis, and a region goes on."""
+    scene = scene_of(ncd.load(name), depth, style=Style(width=800))
+    assert [fault for check in ROWS for fault in check(scene)] == []
+    left, _, right, _ = scene.bounds()
+    assert right - left <= 800
+    tails = [item for item in scene.elements if isinstance(item, Wire) and item.kind == "tail"]
+    leaving = [item for item in tails if item.points[1][0] > left + 60]
+    assert 2 * len(leaving) == len(tails)
+    texts = [plain(item.runs) for item in scene.elements if isinstance(item, Text)]
+    for text in texts:
+        assert text.removesuffix(" (continued)") in texts
+
+
+def test_rows_begin_with_the_axes_that_the_last_one_ended_with():
+    """In a block whose axes change their names and sizes from one operation to the next."""
+    body = ncd.Diagram.id(ncd.Ty("a"))
+    for before, after in pairwise("abcdefgh"):
+        body = body >> nn.linear(f"{before} -> {after}") >> nn.relu
+    model = body.block("chain") @ ncd.Diagram.id(ncd.Ty("u w"))
+    scene = scene_of(model, 1, style=Style(width=400))
+    assert [fault for check in ROWS for fault in check(scene)] == []
+    regions = [item.bounds() for item in scene.elements if item.layer == REGION]
+    titles = [plain(item.runs) for item in scene.elements if getattr(item, "size", None) == TITLE_SIZE]
+    assert titles == ["chain"] + ["chain (continued)"] * (len(regions) - 1) and len(regions) > 3
+    entered = [plain(item.runs) for item in scene.elements if isinstance(item, Text)
+               and item.size == LABEL_SIZE and not isinstance(item.about, tuple)]
+    assert entered[1::3] == ["u"] * (len(regions) - 1) and entered[2::3] == ["w"] * (len(regions) - 1)
+    made = entered[::3]
+    assert made == sorted(set(made)) and len(made) == len(regions) - 1
+    assert all(bottom <= top for (_, _, _, bottom), (_, top, _, _) in pairwise(regions))
+
+
+def test_the_title_of_a_block_that_goes_on_stays_in_its_region():
+    model = ncd.load("pre_norm_block").repeat(4)
+    for width in (600, 900, 1100):
+        scene = scene_of(model, 2, style=Style(width=width))
+        regions = [item.bounds() for item in scene.elements if item.layer == REGION]
+        for item in scene.elements:
+            if getattr(item, "size", None) == TITLE_SIZE and plain(item.runs).startswith("transformer block"):
+                left, top, right, bottom = item.bounds()
+                assert any(box[0] <= left and right <= box[2] and box[1] <= top and bottom <= box[3]
+                           for box in regions)
+
+
+def test_a_block_that_a_row_holds_is_not_cut():
+    short = (nn.linear("a -> b") >> nn.relu >> nn.linear("b -> a")).block("short")
+    scene = scene_of(short >> short >> short >> short, 1, style=Style(width=500))
+    assert sum(item.layer == REGION for item in scene.elements) == 4
+    assert scene.bounds()[2] - scene.bounds()[0] <= 500
+
+
 @pytest.mark.parametrize("name", ["identity_resnet", "identity_resnet_block", "unet"])
 def test_double_wires_are_sound(name):
     model = ncd.load(name)
@@ -63,7 +151,9 @@ def test_derivatives_are_sound(name):
     model = ncd.load(name)
     lens = model.reverse()
     for part in (lens.forward, lens.backward):
-        assert faults(scene_of(part), part.graph) == []
+        scene = scene_of(part)
+        assert faults(scene, part.graph) == []
+        assert name == "visual_attention" or list(steps_seen(scene)) == []
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm"])
