@@ -207,7 +207,8 @@ class Loops:
             if function.dtype == "float" or (function.name == "power" and op.dtype == "float"):
                 items = [Scalar(np.float64(item.value), self.ledger, item.literal) for item in items]
             found = evaluate(function, *items)
-            return self.number(np.float64(found.value)) if op.dtype == "float" else found
+            kinds = {"float": np.float64, "int": np.int64}
+            return self.number(kinds[op.dtype](found.value)) if op.dtype in kinds else found
         return filled(run.shape(op.cod[0]), entry)
 
     def einsum(self, run, op, *values):

@@ -42,6 +42,8 @@ def _conversion(position: int, want: str, have: str) -> str:
         return f'make input {position} float: ncd.elementwise("to_float")'
     if want == "bool" and have in ("int", "float"):
         return f"compare input {position}, as in x > 0"
+    if want == "int" and have == "float":
+        return f'round input {position} down, ncd.elementwise("to_int"), or declare it as in `x : int`'
     return f"declare input {position} with the dtype {want}, as in `x : {want}`"
 
 

@@ -116,7 +116,19 @@ def pointwise(function: scalar.ScalarFunction, *arguments):
     for item in wires:
         if item.type.dtype == "key":
             raise NcdError(f"`{function.name}` of a random key", have=str(item.type))
-    return call(Map(function, tuple(wire.type for wire in wires), constants).diagram, wires)
+    made = Map(function, tuple(wire.type for wire in wires), constants)
+    if made.dtype != "int" or function.dtype != "same" or not any(map(_is_written_as_float, arguments)):
+        return call(made.diagram, wires)
+    # Integers beside 2.0, which is not 2: the result is a float whatever number stands there.
+    chosen = function == scalar.WHERE and isinstance(arguments[0], Wire)
+    wires = [wire if chosen and n == 0 else pointwise(scalar.TO_FLOAT, wire) for n, wire in enumerate(wires)]
+    found = call(Map(function, tuple(wire.type for wire in wires), constants).diagram, wires)
+    return found if found.type.dtype == "float" else pointwise(scalar.TO_FLOAT, found)
+
+
+def _is_written_as_float(value) -> bool:
+    """A float of Python or of NumPy, which as a constant is an exact number."""
+    return type(value).__name__.startswith("float")
 
 
 def _number(function: scalar.ScalarFunction, position: int, value):

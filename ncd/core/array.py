@@ -86,6 +86,10 @@ class Array(Ob):
     def with_axes(self, axes: Iterable[Axis]) -> Array:
         return Array(axes, self.dtype, self.bound)
 
+    def unbounded(self) -> Array:
+        """The array without what bounds its integers: for results that may exceed it."""
+        return self if self.bound is None else Array(self.axes, self.dtype)
+
     def without(self, *labels: str) -> tuple[Axis, ...]:
         return tuple(axis for axis in self.axes if axis.label not in labels)
 

@@ -1,12 +1,14 @@
 """Softmax and its relatives: the exponential family over named axes, in the stable form.
 
 The largest entry is subtracted first, so that no exponential overflows. Entries of −∞ (masked)
-have probability 0. Where every entry is −∞ there is no distribution and the result is NaN.
+have probability 0. Where every entry is −∞ there is no distribution and softmax is NaN; the
+logarithm of their sum is −∞, so that paths of no weight add up to none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from ncd.build.generators import gather
 from ncd.build.notation import one_axis
@@ -84,7 +86,7 @@ class LogSumExp(_OverAxes):
     """The smooth maximum: log Σ exp.
 
     Type:      array -> array without the labels
-    Equation:  y = max x + log Σ_j exp(x_j − max x)
+    Equation:  y = m + log Σ_j exp(x_j − m), m = max x, or 0 where that is infinite
     """
 
     mark = "logsumexp"
@@ -96,6 +98,7 @@ class LogSumExp(_OverAxes):
     def definition(self):
         def body(x):
             peak = _largest(x, self.labels)
+            peak = pointwise(scalar.WHERE, abs(peak) < inf, peak, 0)
             total = fold(SUM, pointwise(scalar.EXP, x - peak), self.labels)
             return peak + pointwise(scalar.LOG, total)
         return trace(body, self.dom)
@@ -140,6 +143,7 @@ def logsumexp(axes: str) -> Diagram:
 
     Type:      x -> ()
     Equation:  y = log Σ_j exp(x_j), the largest entry taken out first
+    Where every entry is −∞ the result is −∞, and its derivative is 0.
     Raises:    NotationError without an axis; AxisError for an axis that is absent or twice.
 
     >>> print(logsumexp("x").on("b x"))

@@ -117,7 +117,7 @@ class Segment(Operation):
     def cod(self):
         new = self.index.without(self.axis, *self.values.labels)
         axes = self.values.replace((self.axis,), (self.out,))
-        return (self.values.with_axes((*new, *axes)),)
+        return (self.values.with_axes((*new, *axes)).unbounded(),)
 
     @property
     def linear(self):

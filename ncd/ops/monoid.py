@@ -28,6 +28,11 @@ class Monoid:
     linear: bool = False
 
     @property
+    def selective(self) -> bool:
+        """Whether a fold is one of the entries, so that what bounds them bounds it."""
+        return self.function in (scalar.MAXIMUM, scalar.MINIMUM)
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The dtypes that it folds."""
         return ("bool",) if self.function.dtype == "bool" else ("float", "int")

@@ -161,7 +161,8 @@ class Reindex(Operation):
     Repeat, transpose, diagonal, slice, stride, dilation, window, flip, padding and
     zero-insertion are all of this form.
     Flags:     deterministic, linear if the fill is 0 or nothing is out of range (fill None)
-    Raises:    AxisError for a row that names an axis that the result does not have.
+    Raises:    AxisError for a row that names an axis that the result does not have, and for a fill
+               that the dtype does not hold.
     """
 
     array: Array
@@ -178,6 +179,12 @@ class Reindex(Operation):
         if len(self.rows) != len(self.array.axes):
             raise AxisError("a reindexing has one row for each input axis",
                             have=str(len(self.rows)), want=str(self.array))
+        whole = self.fill is None or self.fill in (0, 1) or float(self.fill).is_integer()
+        if (self.array.dtype == "int" and not whole) or (self.array.dtype == "bool" and self.fill not in (
+                None, 0, 1)):
+            raise AxisError(f"the fill {self.fill:g} is no {self.array.dtype}", have=str(self.array),
+                            want="a whole number" if self.array.dtype == "int" else "0 or 1",
+                            mend='make the array float: ncd.elementwise("to_float")')
         for row in self.rows:
             for label, _ in row.terms:
                 if label not in labels:
@@ -190,7 +197,8 @@ class Reindex(Operation):
 
     @cached_property
     def cod(self):
-        return (self.array.with_axes(self.axes),)
+        found = self.array.with_axes(self.axes)
+        return (found if self.fill in (None, 0) else found.unbounded(),)
 
     @property
     def linear(self):
@@ -307,12 +315,20 @@ class Concat(Operation):
     Type:      x=n₁ …, x=n₂ …, … -> x=n₁+n₂+… …
     Equation:  out[i] = arrays_k[i − n₁ − … − n_{k−1}] for the k that i falls in
     Flags:     deterministic, jointly linear
+    Raises:    AxisError unless all have one dtype.
     """
 
     arrays: tuple[Array, ...]
     axis: Label
 
     primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len({array.dtype for array in self.arrays}) > 1:
+            raise AxisError(f"`{self.name}` joins arrays of several dtypes", have=[*map(str, self.arrays)],
+                            want="one dtype",
+                            mend='make the others float: ncd.elementwise("to_float")')
 
     @property
     def any_dtype(self):
@@ -331,7 +347,8 @@ class Concat(Operation):
         total = sum((array.size(self.axis) for array in self.arrays), ZERO)
         joined = Axis(self.axis, total)
         same = tuple(array.with_axes(array.replace((self.axis,), (joined,))) for array in self.arrays)
-        return (self.arrays[0].with_axes(union_axes(same)),)
+        found = self.arrays[0].with_axes(union_axes(same))
+        return (found if len({array.bound for array in same}) == 1 else found.unbounded(),)
 
     @property
     def own(self):

@@ -63,7 +63,9 @@ class Map(Operation):
                                   f"{sum(c is not None for c in constants)} constants")
         if problem := self._dtype_problem():
             raise AxisError(problem, have=", ".join(map(str, self.arrays)),
-                            mend='make it float, ncd.elementwise("to_float"), or compare it, as in x > 0')
+                            mend="compare it, as in x > 0" if problem.endswith("of truth values") and
+                            {"int", "float"} & {array.dtype for array in self.arrays} else
+                            'make it float, ncd.elementwise("to_float"), or compare it, as in x > 0')
 
     def _dtype_problem(self) -> str:
         """Why the function has no meaning on these dtypes; empty if it has one."""
@@ -188,7 +190,8 @@ class Reduce(Operation):
 
     @cached_property
     def cod(self):
-        return (self.array.with_axes(self.array.without(*self.labels)),)
+        found = self.array.with_axes(self.array.without(*self.labels))
+        return (found if self.monoid.selective else found.unbounded(),)
 
     @property
     def linear(self):

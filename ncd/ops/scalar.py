@@ -32,7 +32,8 @@ class ScalarFunction:
         name: Its name in listings.
         arguments: The names of its arguments in the expression.
         expression: ``+ - * / // % **``, comparisons and the functions of :data:`FUNCTIONS`.
-        dtype: The result's: ``"same"`` (the first float argument's kind), ``"bool"``, ``"float"``.
+        dtype: The result's: ``"same"`` (the first float argument's kind), ``"bool"``, ``"int"``,
+            ``"float"``.
         linear: The arguments in which it is jointly linear.
         symbol: What a picture shows; the name where empty.
 
@@ -264,6 +265,7 @@ EITHER = _row("either", "x y", "either(x, y)", dtype="bool", symbol="∨")
 OPPOSITE = _row("opposite", "x", "opposite(x)", dtype="bool", symbol="¬")
 WHERE = _row("where", "c x y", "where(c, x, y)", linear=(1, 2), symbol="?")
 TO_FLOAT = _row("to_float", "x", "float(x)", dtype="float", linear=(0,), symbol="ℝ")
+TO_INT = _row("to_int", "x", "floor(x)", dtype="int", symbol="ℤ")
 REMAINDER = _row("remainder", "x y", "x % y", symbol="mod")
 QUOTIENT = _row("quotient", "x y", "x // y", symbol="div")
 

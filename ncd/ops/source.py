@@ -65,6 +65,12 @@ class Constant(Operation):
             raise NcdError("a random key is not a constant", mend="declare it as an input, `() : key`")
         if self.array.dtype == "int" and not all(map(_is_whole, _entries(self.value))):
             raise NcdError("a constant of integers holds another number", have=str(self.value)[:200])
+        bound = None if self.array.bound is None else self.array.bound.constant
+        for entry in _entries(self.value) if self.array.bound is not None else ():
+            number = getattr(entry, "constant", entry)
+            if number is not None and (number < 0 or (bound is not None and number >= bound)):
+                raise NcdError(f"a constant holds {number}, which is no index", have=str(self.array),
+                               want=f"from 0 to {self.array.bound} − 1")
         if shape and tuple(map(as_size, shape)) != tuple(axis.size for axis in self.array.axes):
             raise NcdError("a literal array has another shape", have=str(shape), want=str(self.array),
                            mend='say its type, as in constant([1, 2], "x=2")')

@@ -35,9 +35,9 @@ CAUSES = {
     "loop": "a loop's body is counted once, and its counter"}
 
 DIFFER = {
-    "gelu": ("erf",), "silu": ("expression",), "softplus": ("expression",), "gated_feed_forward": (
-        "expression",), "elu": ("convert",), "sinusoidal": ("convert",), "rotary": ("convert",),
-    "self_attention": ("convert",), "star": ("convert",), "embedding": ("positions",),
+    "gelu": ("erf",), "logsumexp": ("convert",), "silu": ("expression",), "softplus": ("expression",),
+    "gated_feed_forward": ("expression",), "elu": ("convert",), "sinusoidal": ("convert",),
+    "rotary": ("convert",), "self_attention": ("convert",), "star": ("convert",), "embedding": ("positions",),
     "cross_entropy": ("positions",), "graph_isomorphism": ("positions",), "message_passing": ("positions",),
     "segment_softmax": ("positions",), "transformer_block": ("bits",), "dropout": ("bits",),
     "max_pool": ("fill",), "mean_pool": ("fill",), "graph_convolution": ("diagonal",),

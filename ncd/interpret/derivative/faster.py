@@ -6,6 +6,8 @@ derivative is the transpose of that, as everywhere.
 
 from __future__ import annotations
 
+from math import inf
+
 from ncd.interpret.derivative.build import Builder
 from ncd.nn.normalise import Standardise
 from ncd.nn.softmax import LogSoftmax, LogSumExp, Softmax
@@ -31,9 +33,10 @@ def _log_softmax(build: Builder, op: LogSoftmax, args, tangents):
 
 
 def _logsumexp(build: Builder, op: LogSumExp, args, tangents):
-    """∂y w = ⟨exp(x − y), w⟩."""
+    """∂y w = ⟨exp(x − y), w⟩, and 0 where every entry is −∞."""
     (y,), (w,) = build.node(op, args), tangents
-    share = build.map(scalar.EXP, build.map(scalar.SUBTRACT, args[0], y))
+    taken = build.map(scalar.WHERE, build.map(scalar.GREATER, y, (-inf,)), y, (0,))
+    share = build.map(scalar.EXP, build.map(scalar.SUBTRACT, args[0], taken))
     return (y,), (build.add(Reduce(SUM, op.array, op.labels), build.map(scalar.MULTIPLY, share, w)),)
 
 

@@ -336,11 +336,15 @@ def hessian_vector(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
     12.0
     """
     diagram = getattr(diagram, "diagram", diagram)
-    first = gradient(diagram, wrt, faster=faster)
-    made = forward(first, wrt, faster=faster)
-    graph, count = made.graph, len(first.cod)
-    build_ = Builder(graph.inputs)
-    return build_.finish(build_.call(made, range(len(graph.inputs)))[count:])
+    # Parameters are inputs meanwhile: the gradient reads none that the value is linear in.
+    hoisted = Hoisted(diagram)
+    active = _Wanted(hoisted, wrt).positions(hoisted)
+    first = gradient(hoisted.diagram, active, faster=faster)
+    made = forward(first, active, faster=faster)
+    types, width = hoisted.diagram.dom.inside, len(hoisted.dom)
+    build = Builder((*hoisted.dom, *(types[n] for n in active)))
+    inputs = [*range(width), *hoisted.draw(build, hoisted.parameters), *hoisted.draw_keys(build)]
+    return build.finish(build.call(made, [*inputs, *range(width, width + len(active))])[len(first.cod):])
 
 
 @without_collection

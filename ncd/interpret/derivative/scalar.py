@@ -32,7 +32,6 @@ _TANH = "tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))"
 STABLE = {
     scalar.RELU: {"x": "where(y' > 0, w', 0)"},
     scalar.SIGMOID: {"x": "w' * (y' * (1 - y'))"},
-    scalar.SOFTPLUS: {"x": "w' / (1 + exp(-x))"},
     scalar.SILU: {"x": "w' * (1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x))"},
     scalar.GELU_TANH: {"x": f"w' * (0.5 * (1 + {_TANH}) + 0.5 * x * (1 - {_TANH} * {_TANH}) * "
                             "(0.7978845608028654 * (1 + 0.134145 * x * x)))"},
@@ -110,15 +109,23 @@ def adjoint(function: ScalarFunction, argument: str, fixed: frozenset[str] = fro
     total = ZERO
     root = function.tree
     w, y = names(function)
-    stack = [(root, w)]
+    stack = [(root, w, ())]
     free = set(function.arguments) - fixed
     while stack:
-        tree, weight = stack.pop()
+        tree, weight, branches = stack.pop()
         if tree == ("name", argument):
+            for condition, first in reversed(branches):
+                weight = call("where", condition, *((weight, ZERO) if first else (ZERO, weight)))
             total = plus(total, weight)
+        elif tree[0] == "call" and tree[1] == "where":
+            # Chosen last: a slope that is infinite where the other branch holds is not multiplied by 0.
+            condition, *parts = tree[2]
+            stack.extend((part, weight, (*branches, (condition, first)))
+                         for part, first in zip(parts, (True, False)) if _occurs(part, argument))
         elif tree[0] not in ("name", "number") and _occurs(tree, argument):
             value = y if tree is root else tree
-            stack.extend(_children(tree, weight, value, argument, free))
+            stack.extend((part, inner, branches)
+                         for part, inner in _children(tree, weight, value, argument, free))
     return total
 
 
@@ -131,10 +138,23 @@ def _children(tree, w, y, argument, free):
         raise RuleError(f"no derivative of the scalar function `{tree[1] if kind == 'call' else kind}`",
                         mend="use functions that have one, or custom_derivative")
     weights = found(w, y, *parts)
+    if (tree[1] if kind == "call" else kind) in ("/", "log") and (power := _logistic(parts[-1])):
+        # exp(u)/(1 + exp(u)) as 1/(1 + exp(−u)), which no large u turns into ∞/∞
+        share = ("/", times(w, y) if kind == "/" else w, ("+", ONE, call("exp", minus(power))))
+        weights = (*weights[:-1], minus(share) if kind == "/" else share)
+        parts = (*parts[:-1], power)
     if kind == "call" and tree[1] in ("max", "min"):
         weights = _extremum(tree[1], w, *parts, free)
     return [(part, weight) for part, weight in zip(parts, weights)
             if weight != ZERO and _occurs(part, argument)]
+
+
+def _logistic(tree):
+    """u where a tree is 1 + exp(u), else None."""
+    if tree[0] == "+" and ONE in tree[1:]:
+        other = tree[2] if tree[1] == ONE else tree[1]
+        return other[2][0] if other[:2] == ("call", "exp") else None
+    return None
 
 
 def _extremum(kind, w, a, b, free):
@@ -177,7 +197,6 @@ _CALLS = {
     "arccos": lambda w, y, a: (minus(("/", w, call("sqrt", ("-", ONE, ("*", a, a))))),),
     "abs": lambda w, y, a: (times(w, call("sign", a)),),
     "max": lambda w, y, a, b: (w, w), "min": lambda w, y, a, b: (w, w),        # see _extremum
-    "where": lambda w, y, c, a, b: (ZERO, call("where", c, w, ZERO), call("where", c, ZERO, w)),
     "float": lambda w, y, a: (w,),
     **{name: lambda w, y, *_: (ZERO,) * 2 for name in ("sign", "floor", "both", "either", "opposite")}}
 

@@ -81,6 +81,8 @@ def _map(run: Run, op: Map, *values):
                  for i, name in enumerate(op.function.arguments)}
         functions = FUNCTIONS | {"float": lambda x: jnp.asarray(x, run.state.dtype)}
         found = op.function.evaluate(named, functions)
+    if op.function.dtype == "int":
+        found = jnp.asarray(found, jnp.result_type(int))
     return found if jnp.shape(found) == run.shape(op.cod[0]) else \
         jnp.broadcast_to(found, run.shape(op.cod[0]))
 

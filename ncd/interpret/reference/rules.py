@@ -38,6 +38,9 @@ FUNCTIONS = scalar.ARITHMETIC | {
     "both": np.logical_and, "either": np.logical_or, "opposite": np.logical_not,
     "float": lambda x: np.asarray(x, float)}
 
+# Rows whose expression overflows where their value does not.
+OVERRIDES = {scalar.SOFTPLUS: lambda x: np.logaddexp(0.0, x)}
+
 # exp(−x) overflows to infinity where the function's value is exact; the value is what we want.
 QUIET = {"over": "ignore", "divide": "ignore", "invalid": "ignore"}
 
@@ -60,9 +63,10 @@ def _map(run: Run, op: Map, *values):
     named = {name: arguments[i] if i in arguments else _constant(run, op.constants[i])
              for i, name in enumerate(op.function.arguments)}
     with np.errstate(**QUIET):
-        found = op.function.evaluate(named, FUNCTIONS)
+        override = OVERRIDES.get(op.function)
+        found = override(*named.values()) if override else op.function.evaluate(named, FUNCTIONS)
     found = np.broadcast_to(found, run.shape(op.cod[0]))
-    return found.astype(float) if op.dtype == "float" else found
+    return found.astype({"float": float, "int": int}[op.dtype]) if op.dtype != "bool" else found
 
 
 def _constant(run: Run, value):

@@ -165,7 +165,7 @@ def test_a_renaming_that_cannot_work_says_why():
     (product, "y k, x k : key", "input 2: `x k : key` is key, want float",
      "declare input 2 with the dtype float"),
     (elementwise("both"), "x : bool, x", "input 2: `x` is float, want bool", "compare input 2, as in x > 0"),
-    (gather("n"), "n, e", "input 2: `e` is float, want int", "declare input 2 with the dtype int"),
+    (gather("n"), "n, e", "input 2: `e` is float, want int", 'round input 2 down, ncd.elementwise("to_int")'),
     (random("normal", "x"), "()", "is float, want key", "`x : key`")])
 def test_dtypes(made, given_, what, mend):
     with pytest.raises(AxisError, match=re.escape(what)) as error:

@@ -96,6 +96,30 @@ def test_what_a_segment_folds(monoid, dtype, good):
             made.on(f"e f : {dtype}, e : index(n)")
 
 
+@pytest.mark.parametrize("made, given_, type_", [
+    (make.reduce("sum", "x"), "x : index(n)", "() : int"),
+    (make.reduce("max", "x"), "x : index(n)", "() : index(n)"),
+    (make.segment("sum", "x -> k"), "x : index(n), x : index(k)", "k : int"),
+    (make.concat("x"), "x : index(n), x : index(m)", "x=2*x : int"),
+    (make.concat("x"), "x : index(n), x : index(n)", "x=2*x : index(n)"),
+    (make.pad("x", 1, 0, -1), "x : index(n)", "x=x+1 : int"),
+    (make.pad("x", 1), "x : index(n)", "x=x+1 : index(n)")])
+def test_a_bound_of_integers_is_kept_where_it_holds(made, given_, type_):
+    assert made.on(given_).cod == Ty(type_)
+
+
+@pytest.mark.parametrize("call, what", [
+    (lambda: make.concat("x").on("x : int, x"), "joins arrays of several dtypes"),
+    (lambda: make.pad("x", 1, 0, 0.5).on("x : int"), "the fill 0.5 is no int"),
+    (lambda: make.pad("x", 1, 0, float("-inf")).on("x : int"), "the fill -inf is no int"),
+    (lambda: make.pad("x", 1, 0, 2).on("x : bool"), "the fill 2 is no bool"),
+    (lambda: make.constant([0, 5], "x=2 : index(5)"), "a constant holds 5, which is no index"),
+    (lambda: make.constant(-1, "() : index(n)"), "a constant holds -1, which is no index")])
+def test_what_a_dtype_does_not_hold_is_refused(call, what):
+    with pytest.raises(NcdError, match=what):
+        call()
+
+
 def test_fresh_labels():
     found = []
     trace(lambda a, b: found.append(make.fresh_label("x", a, b)) or a, Ty("x, x'").inside)

@@ -175,6 +175,21 @@ def test_a_power_of_integers_that_may_be_a_fraction_is_a_float(function, wanted)
     assert np.allclose(run(made), wanted) and np.allclose(made.to_jax()(), wanted)
 
 
+@pytest.mark.parametrize("function, signature, kind", [
+    (lambda i: i * 2.0, "x : int", "x"), (lambda i: i * 2, "x : int", "x : int"),
+    (lambda i: 1.0 - i, "x : int", "x"),
+    (lambda i: i * np.float32(2), "x : int", "x"), (lambda b: b * 1.0, "x : bool", "x"),
+    (lambda b: where(b, 1.0, 0.0), "x : bool", "x"), (lambda b: where(b, 1, 0), "x : bool", "x : int"),
+    (lambda i: where(i > 1, i, 0.0), "x : int", "x"), (lambda i: i == 2.0, "x : int", "x : bool"),
+    (lambda i: i ** 2.0, "x : int", "x"), (lambda i: i // 2, "x : int", "x : int")])
+def test_a_number_written_as_a_float_makes_floats(function, signature, kind):
+    """The type does not depend on the value: a scale of 1.0 is a float as one of 0.5 is."""
+    made = diagram(signature)(function)
+    assert made.cod == Ty(kind)
+    value = np.array([True, False]) if "bool" in signature else np.array([1, 2])
+    assert np.array_equal(run(made, value), np.asarray(made.to_jax()(value)))
+
+
 def test_sizes_that_differ_are_all_named():
     with pytest.raises(SizeError, match="the axis x has two sizes; the axis y has two sizes") as error:
         drawn("x=3 y, x=4 y=2", lambda a, b: a + b)

@@ -218,6 +218,18 @@ def test_the_hessian_times_a_vector():
         np.testing.assert_allclose(found, wanted, rtol=1e-10)
 
 
+def test_the_hessian_takes_a_tangent_for_every_parameter():
+    """The gradient does not read a bias that the value is linear in: it has a tangent all the same."""
+    @ncd.diagram("n m -> ()")
+    def loss(x):
+        ncd.parameter("unused", "k")()
+        return ncd.reduce("sum", "n k")(nn.linear("h -> k")(nn.tanh(nn.linear("m -> h")(x))))
+    slope, product = loss.gradient(), loss.hessian_vector()
+    assert product.cod == slope.cod and product.dom == loss.dom @ slope.cod
+    only = loss.hessian_vector("linear_1/bias")
+    assert str(only) == "n m, k -> k" and only.to_numpy()(np.ones((4, 2)), np.ones(3)).tolist() == [0, 0, 0]
+
+
 # -- conventions -----------------------------------------------------------------------
 def pulled_back(diagram, *inputs):
     inputs = [np.asarray(x, float) for x in inputs]
@@ -232,6 +244,28 @@ def test_a_kink_has_the_stated_slope(name, x, slope):
     made = getattr(nn, name)
     made = made(0.2) if name == "leaky_relu" else made() if name == "elu" else made
     assert pulled_back(made, x) == slope
+
+
+@pytest.mark.parametrize("name, x, bend", [
+    ("softplus", -1000.0, 0), ("softplus", 1000.0, 0), ("silu", -1000.0, 0), ("silu", 1000.0, 0),
+    ("sigmoid", -1000.0, 0), ("sqrt", 0.0, 0), ("softplus", 0.0, 0.25), ("silu", 0.0, 0.5)])
+def test_a_second_derivative_is_a_number_where_the_first_is(name, x, bend):
+    """No ∞/∞ from a quotient of exponentials, no 0·∞ from the branch that was not chosen."""
+    assert getattr(nn, name).hessian_vector().to_numpy()(x, 1.0) == bend
+    third = ncd.diagram("() -> ()")(lambda a: getattr(nn, name)(a)).gradient().gradient().gradient()
+    assert np.isfinite(third.to_numpy()(x))
+
+
+def test_a_power_at_zero_has_finite_second_derivatives():
+    power = ncd.diagram("(), () -> ()")(lambda a, b: a ** b)
+    for base in (0.0, -2.0):
+        assert np.isfinite(power.hessian_vector().to_numpy()(base, 2.0, 1.0, 1.0)).all()
+
+
+def test_a_sum_of_no_weight_has_no_slope():
+    nothing = np.full(2, -np.inf)
+    assert pulled_back(nn.logsumexp("x"), nothing).tolist() == [0, 0]
+    assert nn.logsumexp("x").hessian_vector().to_numpy()(nothing, np.ones(2)).tolist() == [0, 0]
 
 
 def test_ties_share_equally():

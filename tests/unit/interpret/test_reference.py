@@ -158,6 +158,23 @@ def test_real_functions_of_integers_and_truth_values(name):
                                                            *[v.astype(float) for v in values]))
 
 
+def test_softplus_does_not_overflow():
+    found = run(elementwise("softplus").on("x"), np.array([-50.0, 0.0, 1000.0]))
+    np.testing.assert_allclose(found, [math.exp(-50), math.log(2), 1000], rtol=1e-14)
+
+
+def test_rounding_down_gives_integers():
+    made = elementwise("to_int").on("x")
+    assert made.cod == Ty("x : int")
+    found = run(made, np.array([-1.5, 2.7, 3.0]))
+    assert found.tolist() == [-2, 2, 3] and found.dtype == int
+    assert made.to_jax()(np.array([-1.5, 2.7, 3.0], "float32")).tolist() == [-2, 2, 3]
+    lookup = diagram("n, x -> x")(lambda table, x: make.gather("n")(table, elementwise("to_int")(x)))
+    assert run(lookup, np.array([5.0, 6.0]), np.array([1.9, 0.1])).tolist() == [6, 5]
+    slopes = run(lookup.reverse().composite, np.array([5.0, 6.0]), np.array([1.9, 0.1]), np.ones(2))
+    assert [slope.tolist() for slope in slopes] == [[1, 1], [0, 0]]
+
+
 def test_what_reads_outside_is_refused():
     for made, values in ((reindex("x -> i=8", x="i"), [some(6)]), (make.index(x=9), [some(6)]),
                          (make.gather("n").on("n, e : int"), [some(3), np.array([3])]),

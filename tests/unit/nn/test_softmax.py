@@ -43,6 +43,15 @@ def test_masked_entries_give_zero_and_a_masked_row_has_no_distribution():
     assert np.isnan(run(softmax("x"), [-np.inf, -np.inf])).all()
 
 
+@pytest.mark.parametrize("row, total", [
+    ([-np.inf, -np.inf], -np.inf), ([-np.inf, 1.0], 1.0), ([np.inf, 1.0], np.inf),
+    ([1e4, 1e4], 1e4 + np.log(2))])
+def test_a_sum_of_weights_that_may_all_be_none(row, total):
+    made, row = logsumexp("x"), np.array(row)
+    assert run(made, row) == total
+    assert made.to_jax()(row.astype("float32")) == np.float32(total)
+
+
 def test_cross_entropy_is_minus_the_log_probability():
     logits, label = X[0], np.array([3, 0, 2])
     d = cross_entropy("c").on("b c, b : index(c)")
