@@ -312,6 +312,11 @@ def vjp(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool = T
 
     Type:      dom ⊗ cod -> cod ⊗ dom ⊗ θ (cotangents of floats only): x, w ↦ f x, wᵀ ∂f[x]
     Parameters and raises: as for :func:`reverse`.
+
+    >>> import ncd
+    >>> value, slope = vjp(ncd.diagram("() -> ()")(lambda x: x * x)).to_numpy()(3.0, 1.0)
+    >>> print(value, slope)
+    9.0 6.0
     """
     diagram = getattr(diagram, "diagram", diagram)
     lens = reverse(diagram, wrt, policy, faster)
