@@ -44,6 +44,7 @@ class Builder:
         self.graph = Graph(inputs)
         self._made: dict = {}
         self._nodes, self._walked = [-1] * len(self.graph.inputs), 0
+        self._repeated: dict[int, tuple[Reindex, int]] = {}     # {wire: (what moves axes, of what)}
 
     def type(self, wire: int) -> Array:
         return self.graph.types[wire]
@@ -57,14 +58,17 @@ class Builder:
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = self.graph.add(op, wires)
+            if isinstance(op, Reindex) and op.fill is None and op.is_broadcast:
+                self._repeated[found[0]] = op, wires[0]
         return found
 
     def add(self, op: Operation, *wires: int) -> int:
         """An operation with one result; what is repeated for it only is read where it was."""
-        if isinstance(op, Map):
-            op, wires = self._unrepeated(op, wires)
-        elif isinstance(op, Einsum):
-            op, wires = self._unmoved(op, wires)
+        if self._repeated:
+            if isinstance(op, Map):
+                op, wires = self._unrepeated(op, wires)
+            elif isinstance(op, Einsum):
+                op, wires = self._unmoved(op, wires)
         return self.node(op, wires)[0]
 
     def append(self, diagram: Diagram, wires: Sequence[int]) -> list[int]:
@@ -131,16 +135,6 @@ class Builder:
         return self.add(Reindex(array, new.axes, rows), wire)
 
     # -- reading behind a repetition ------------------------------------------------
-    def _source(self, wire: int) -> Reindex | None:
-        """The reindexing that only moves and repeats axes and makes this wire, if one does."""
-        if wire < len(self.graph.inputs):
-            return None
-        op = self._op_of(wire)
-        return op if isinstance(op, Reindex) and op.fill is None and op.is_broadcast else None
-
-    def _op_of(self, wire: int):
-        return self.graph.ops[self.node_of(wire)]
-
     def node_of(self, wire: int) -> int:
         """The node that makes a wire."""
         nodes, graph = self._nodes, self.graph
@@ -151,13 +145,12 @@ class Builder:
 
     def _unrepeated(self, op: Map, wires):
         for n, wire in enumerate(wires):
-            read = self._source(wire)
+            read, source = self._repeated.get(wire, (None, None))
             if read is None or [row.terms[0][0] for row in read.rows] != list(read.array.labels):
                 continue
             arrays = (*op.arrays[:n], read.array, *op.arrays[n + 1:])
             new = Map(op.function, arrays, op.constants)
             if new.cod == op.cod:
-                source = self.graph.args[self.node_of(wire)][0]
                 return self._unrepeated(new, (*wires[:n], source, *wires[n + 1:]))
         return op, wires
 
@@ -165,7 +158,7 @@ class Builder:
         if op.semiring != SUM_PRODUCT:
             return op, wires
         for n, wire in enumerate(wires):
-            read = self._source(wire)
+            read, source = self._repeated.get(wire, (None, None))
             if read is None:
                 continue
             letter = dict(zip((axis.label for axis in read.axes), op.letters[n]))
@@ -178,7 +171,6 @@ class Builder:
             letters = (*op.letters[:n], kept, *op.letters[n + 1:])
             arrays = (*op.arrays[:n], read.array, *op.arrays[n + 1:])
             new = Einsum(arrays, letters, op.out, op.out_letters, op.semiring, op.lifted)
-            source = self.graph.args[self.node_of(wire)][0]
             return self._unmoved(new, (*wires[:n], source, *wires[n + 1:]))
         return op, wires
 

@@ -65,25 +65,27 @@ def transpose(diagram: Diagram, linear: tuple[int, ...], outputs: tuple[int, ...
         if all(wire is None for wire in cotangents):
             continue
         wires = [place[wire] for wire in args]
-        for n, wire in (yield from _turned(build, op, wires, cotangents)).items():
+        moving = tuple([n for n, wire in enumerate(wires) if wire is None])
+        rule = RULES.get(type(op)) or TURNED.get(type(op))
+        if rule is None:
+            turned = yield from _turned(build, op, wires, moving, cotangents)
+        else:
+            _check_linear(build, op, wires, moving)
+            turned = rule(build, op, wires, moving, cotangents)
+        for n, wire in turned.items():
             if place[args[n]] is None:
                 came.setdefault(args[n], []).append(wire)
     found = tuple(n for n in linear if n in came)
     return Transposed(build.finish([build.sum(came[n], graph.inputs[n]) for n in found]), found)
 
 
-def _turned(build: Builder, op: Operation, wires, cotangents) -> Generator:
-    """The transpose of one operation, written where it stands: {input: the wire of its cotangent}."""
-    linear = tuple(n for n, wire in enumerate(wires) if wire is None)
+def _turned(build: Builder, op: Operation, wires, linear: tuple[int, ...], cotangents) -> Generator:
+    """The transpose of an operation without a rule, where it stands: {input: the wire of its cotangent}."""
     if isinstance(op, Scan):
         from ncd.interpret.derivative.scanning import turn_scan
         return (yield from turn_scan(build, op, wires, cotangents))
     if isinstance(op, LinearMap) or (isinstance(op, Broadcast) and isinstance(op.op, LinearMap)):
         return turn_linear_map(build, op, wires, cotangents)
-    rule = RULES.get(type(op)) or TURNED.get(type(op))
-    if rule is not None:
-        _check_linear(build, op, wires, linear)
-        return rule(build, op, wires, linear, cotangents)
     if op.expansion is None:
         _refuse(op, linear)
     asked = tuple(n for n, wire in enumerate(cotangents) if wire is not None)

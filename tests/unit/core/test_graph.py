@@ -222,6 +222,29 @@ def test_what_a_graph_says_of_its_wires():
     assert dead.last_use[-1] == -1 and len(dead.order) == 1 and len(dead) == 2
 
 
+def test_the_part_of_a_graph_between_wires():
+    made = (f >> Diagram.copy(X) >> g @ Diagram.id(X) >> plus).graph        # 1 = relu, 2 = tanh, 3 = 2 + 1
+    assert Diagram.from_graph(made.part([0], [1])) == f
+    assert Diagram.from_graph(made.part([1], [3])) == Diagram.copy(X) >> g @ Diagram.id(X) >> plus
+    # A wire between two others is cut there; a wire twice is one; what is not read is an input still.
+    assert Diagram.from_graph(made.part([2, 1, 0], [3])) == plus @ Diagram.discard(X)
+    assert Diagram.from_graph(made.part([1, 1], [2])) == g @ Diagram.discard(X)
+    assert Diagram.from_graph(made.part([1], [1, 1])) == Diagram.copy(X)
+    whole = made.part([0], [3])
+    assert whole.args == made.args and whole.ops == made.ops and whole.ops is not made.ops
+    with pytest.raises(ValueError, match=r"the inputs \[0\]"):
+        made.part([2], [3])
+
+
+def test_a_graph_appended_to_another_reads_the_wires_given():
+    made = (f >> Diagram.copy(X) >> g @ Diagram.id(X) >> plus).graph
+    graph = Graph((X.inside[0], X.inside[0]))
+    (first,) = graph.append(made, [1])
+    graph.outputs = (*graph.append(made, [first]), 0)
+    once = f >> Diagram.copy(X) >> g @ Diagram.id(X) >> plus
+    assert Diagram.from_graph(graph) == Diagram.swap(X, X) >> (once >> once) @ Diagram.id(X)
+
+
 def test_an_operation_without_outputs_and_one_without_inputs():
     graph = Graph(())
     (wire,) = graph.add(constant(2.0).op, ())
