@@ -16,6 +16,7 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
+from ncd.core.nested import once_each
 from ncd.core.op import Operation, lifted_axes
 from ncd.core.size import Size
 from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, SizeError
@@ -110,8 +111,11 @@ def align(diagram: Diagram, arrays: Sequence[Array], left: Diagram | None = None
         AmbiguityError: A broadcast axis would be captured; the readings are named.
     """
     arrays = tuple(arrays)
-    if diagram.dom.inside == arrays:
-        return diagram
+    return diagram if diagram.dom.inside == arrays else _aligned(diagram, arrays, left, stack)
+
+
+@once_each(lambda diagram, arrays, left, stack: (id(diagram), arrays, id(left), stack))
+def _aligned(diagram: Diagram, arrays: tuple[Array, ...], left: Diagram | None, stack: bool) -> Diagram:
     _check_types(diagram, arrays, left)
     dom = diagram.dom.inside
     bound, contradictions = unify(dom, arrays)
@@ -138,8 +142,8 @@ def align(diagram: Diagram, arrays: Sequence[Array], left: Diagram | None = None
     return lift_to(diagram, arrays, extra, stack)
 
 
-def lift_to(diagram: Diagram, arrays: tuple[Array, ...], extra: Sequence[Axis],
-            stack: bool = False) -> Diagram:
+@once_each(lambda diagram, arrays, extra, stack: (id(diagram), arrays, tuple(extra), stack))
+def lift_to(diagram: Diagram, arrays: tuple[Array, ...], extra: Sequence[Axis], stack: bool) -> Diagram:
     """Lift every operation to the arrays that reach it; sizes are already equal."""
     dom = diagram.dom.inside
     if dom == arrays and not extra:

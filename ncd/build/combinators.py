@@ -14,7 +14,12 @@ from ncd.ops.scalar import ADD
 
 
 def block(diagram: Diagram, title: str, tied: bool = False) -> Diagram:
-    """The diagram as one named box, interpreted once and shared wherever it stands."""
+    """The diagram as one named box, interpreted once and shared wherever it stands.
+
+    >>> from ncd import nn
+    >>> print(block(nn.linear("m -> m") >> nn.relu, "layer").op.name)
+    layer
+    """
     return Block(title, diagram, tied).diagram
 
 
@@ -29,6 +34,10 @@ def repeat(diagram: Diagram, times, axis: str = "layer", share: bool = False,
         times: A number, or a symbol such as ``"N"``.
     Raises:    AxisError unless the domain is the codomain.
     Source:    Neural Circuit Diagrams, repetition (the large parentheses).
+
+    >>> from ncd import nn
+    >>> print(repeat(nn.linear("m -> m"), "N").cost().params)
+    N*m**2 + N*m
     """
     if diagram.dom != diagram.cod:
         raise AxisError(f"cannot repeat {align.describe(diagram)}: it does not end as it began",
@@ -48,6 +57,10 @@ def residual(diagram: Diagram) -> Diagram:
     Type:      X -> X, one array
     Equation:  y = x + f(x)
     Raises:    AxisError unless the domain is the codomain, one array.
+
+    >>> from ncd import nn
+    >>> print(residual(nn.relu.on("x")).to_numpy()([1.0, -1.0]))
+    [ 2. -1.]
     """
     if diagram.dom != diagram.cod or len(diagram.dom) != 1:
         raise AxisError(f"a residual needs one array that ends as it began: {align.describe(diagram)}",
@@ -60,7 +73,12 @@ def residual(diagram: Diagram) -> Diagram:
 
 
 def lift(diagram: Diagram, axes: str, stack: bool = False) -> Diagram:
-    """Broadcast over new axes, put in front of every array: ``d.lift("h b=32")``."""
+    """Broadcast over new axes, put in front of every array: ``d.lift("h b=32")``.
+
+    >>> from ncd import nn
+    >>> print(lift(nn.softmax("x"), "h b=32"))
+    h b=32 x -> h b=32 x
+    """
     found = axes_of(axes) if isinstance(axes, str) else (axes,) if isinstance(axes, Axis) else axes
     if not isinstance(found, (tuple, list)) or not all(isinstance(axis, Axis) for axis in found):
         raise AxisError(f"cannot lift over {axes!r}", want='axes as text, .lift("h b=32")')
@@ -68,12 +86,24 @@ def lift(diagram: Diagram, axes: str, stack: bool = False) -> Diagram:
 
 
 def rename(diagram: Diagram, **labels: str) -> Diagram:
-    """Rename axes: ``d.rename(x="y")``; costs nothing and never merges two axes."""
+    """Rename axes: ``d.rename(x="y")``; costs nothing and never merges two axes.
+
+    The size stays what it was: an axis y of size x.
+
+    >>> from ncd import nn
+    >>> print(rename(nn.softmax("x"), x="y"))
+    y=x -> y=x
+    """
     return align.rename(diagram, labels)
 
 
 def bind(diagram: Diagram, **sizes) -> Diagram:
-    """Replace size symbols: ``d.bind(x=128, m="h*k")``."""
+    """Replace size symbols: ``d.bind(x=128, m="h*k")``.
+
+    >>> from ncd import nn
+    >>> print(bind(nn.linear("m -> d"), m="h*k", d=64))
+    m=h*k -> d=64
+    """
     return align.bind(diagram, {name: size_of(value) for name, value in sizes.items()})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncd.build.notation import axes_of, labels_of, monoid, one_axis
+from ncd.build.notation import axes_of, labels_of, monoid, one_array, one_axis
 from ncd.build.trace import Wire, pointwise
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
@@ -44,7 +44,12 @@ def elementwise(function: scalar.ScalarFunction | str, *constants) -> Diagram:
 
 
 def where(condition, yes, no) -> Wire:
-    """One wire where a condition holds, another where it does not: ``where(mask, x, 0)``."""
+    """One wire where a condition holds, another where it does not: ``where(mask, x, 0)``.
+
+    >>> from ncd.build.trace import diagram
+    >>> print(diagram("x")(lambda x: where(x > 0, x, -1)).to_numpy()([2.0, -3.0]))
+    [ 2. -1.]
+    """
     return pointwise(scalar.WHERE, condition, yes, no)
 
 
@@ -68,6 +73,9 @@ def reduce(operation, labels: str) -> Diagram:
 
     Type:      x y -> ()
     Equation:  out = ⊕ over x, y of a[x, y]
+
+    >>> print(reduce("sum", "x y"), "|", reduce("max", "x").on("b x"))
+    x y -> () | b x -> b
     """
     row = monoid(operation)
     array = Array([Axis(label) for label in labels_of(labels)], _folded(row))
@@ -83,6 +91,9 @@ def topk(text: str) -> Diagram:
     """The k largest entries along an axis and their positions: ``topk("x -> k=2")``.
 
     Type:      x -> k, k : index(x)
+
+    >>> print(topk("x -> k=2").on("b x"))
+    b x -> b k=2, b k=2 : index(x)
     """
     left, right = _arrow(text)
     axis = one_axis(left)
@@ -94,6 +105,9 @@ def gather(label: str) -> Diagram:
 
     Type:      n, () : index(n) -> ()   (lifted: n f, e : index(n) -> e f)
     Equation:  out[e, f] = table[index[e], f]
+
+    >>> print(gather("n").on("n f, e : index(n)"))
+    n f, e : index(n) -> e f
     """
     axis = one_axis(label)
     return Gather(Array((axis,)), Array((), "int", axis.size), axis.label).diagram
@@ -104,6 +118,9 @@ def segment(operation, text: str) -> Diagram:
 
     Type:      e, e : index(n) -> n
     Equation:  out[n] = ⊕ over e with index[e] = n of values[e]
+
+    >>> print(segment("sum", "e -> n"))
+    e, e : index(n) -> n
     """
     left, right = _arrow(text)
     axis, out = one_axis(left), one_axis(right)
@@ -116,6 +133,9 @@ def concat(label: str, arrays: int = 2) -> Diagram:
     """Join arrays end to end along one axis: ``concat("x")``.
 
     Type:      x=x_1, x=x_2 -> x=x_1+x_2
+
+    >>> print(concat("x").on("b x=3, b x=4"))
+    b x=3, b x=4 -> b x=7
     """
     if arrays < 1:
         raise NcdError("concatenation joins at least one array")
@@ -129,6 +149,9 @@ def solve(text: str) -> Diagram:
 
     Type:      i j, i -> j   (i and j of one size)
     Equation:  Σ_j matrix[i, j] out[j] = right[i]
+
+    >>> print(solve("i j"))
+    i j=i, i -> j=i
     """
     row, column = _pair(text)
     return Solve(Array((row, column)), Array((row,)), row.label, column.label).diagram
@@ -138,6 +161,9 @@ def eigh(text: str, out: str = "e") -> Diagram:
     """Eigenvalues and eigenvectors of a symmetric matrix: ``eigh("i j", "e")``.
 
     Type:      i j -> e, i e
+
+    >>> print(eigh("i j").on("i=3 j=3"))
+    i=3 j=3 -> e=3, i=3 e=3
     """
     row, column = _pair(text)
     return Eigh(Array((row, column)), row.label, column.label, one_axis(out).label).diagram
@@ -159,21 +185,21 @@ def _arrow(text: str) -> tuple[str, str]:
 
 
 def iota(axis: str) -> Diagram:
-    """The positions along an axis: ``-> x : index(x)``, out[i] = i."""
+    """The positions along an axis: ``-> x : index(x)``, out[i] = i.
+
+    >>> print(iota("x=3").to_numpy()())
+    [0 1 2]
+    """
     return Iota(one_axis(axis)).diagram
 
 
-def _one_array(text: str) -> Array:
-    found = parse_type(text)
-    if len(found) != 1:
-        raise NotationError(f"one array is wanted, not {len(found) or 'none'}", text or None,
-                            mend="a number is ()" if not found else "write one array")
-    return found[0]
-
-
 def constant(value, array: str = "()") -> Diagram:
-    """A number or a literal array: ``constant(0.5)``, ``constant([[1, 0]], "a=1 b=2")``."""
-    parsed = _one_array(array)
+    """A number or a literal array: ``constant(0.5)``, ``constant([[1, 0]], "a=1 b=2")``.
+
+    >>> print(constant([[1, 0]], "a=1 b=2"))
+     -> a=1 b=2
+    """
+    parsed = one_array(array)
     if parsed.dtype == "float" and isinstance(value, bool):
         parsed = Array(parsed.axes, "bool")
     return Constant(value, parsed).diagram
@@ -186,14 +212,21 @@ def parameter(name: str, array: str, init: Initialiser | str | None = None, tied
     Parameters:
         init: An :class:`Initialiser`, or the name of one such as ``"ones"``.
     With ``tied`` equal names in one scope are one parameter.
+
+    >>> print(parameter("weight", "m k", "ones").init(0, m=1, k=2)["weight"])
+    [[1. 1.]]
     """
-    parsed = _one_array(array)
+    parsed = one_array(array)
     init = Initialiser(init) if isinstance(init, str) else init or Initialiser("normal", 0.02)
     return Parameter(name, parsed, init, tied).diagram
 
 
 def key(name: str = "key", tied: bool = False) -> Diagram:
-    """A random key drawn by its place: ``-> () : key``."""
+    """A random key drawn by its place: ``-> () : key``.
+
+    >>> print(key() >> random("normal", "x"))
+     -> x
+    """
     return Key(name, (), tied).diagram
 
 
@@ -201,12 +234,19 @@ def random(distribution: str, axes: str = "") -> Diagram:
     """Random numbers from a key: ``random("normal", "x y")``.
 
     Type:      () : key -> x y
+
+    >>> print(random("normal", "x y"))
+    () : key -> x y
     """
     return Random(distribution, Array((), "key"), axes_of(axes)).diagram
 
 
 def stop() -> Diagram:
-    """The identity whose derivative is zero: ``() -> ()``."""
+    """The identity whose derivative is zero: ``() -> ()``.
+
+    >>> print(stop().on("x").reverse().backward.to_numpy()([1.0, 1.0]))
+    [0. 0.]
+    """
     return Stop(SCALAR).diagram
 
 
@@ -216,6 +256,9 @@ def index(**positions) -> Diagram:
     Type:      x -> ()
     Equation:  out = a[2]
     Source:    Neural Circuit Diagrams, indexes.
+
+    >>> print(index(x=-1).to_numpy()([1.0, 2.0]))
+    2.0
     """
     axes, rows = [], []
     for label, position in positions.items():
@@ -231,6 +274,9 @@ def slice_axis(label: str, start=0, stop=None, step: int = 1) -> Diagram:
     """Entries start, start + step, … below stop along an axis: ``slice_axis("x", 1, 5)``.
 
     Type:      x -> x=⌈(stop − start)/step⌉
+
+    >>> print(slice_axis("x", 1, step=2).to_numpy()([0.0, 1.0, 2.0, 3.0]))
+    [1. 3.]
     """
     axis = Axis(label)
     def place(value):
@@ -246,7 +292,11 @@ def slice_axis(label: str, start=0, stop=None, step: int = 1) -> Diagram:
 
 
 def flip(label: str) -> Diagram:
-    """Reverse an axis: out[i] = a[n − 1 − i]."""
+    """Reverse an axis: out[i] = a[n − 1 − i].
+
+    >>> print(flip("x").to_numpy()([1.0, 2.0]))
+    [2. 1.]
+    """
     axis = Axis(label)
     return Reindex(Array((axis,)), (axis,), (affine(axis.size - 1, {label: -1}),)).diagram
 
@@ -255,6 +305,9 @@ def pad(label: str, before=0, after=0, fill: float = 0.0) -> Diagram:
     """Put ``fill`` before and after an axis.
 
     Type:      x -> x=x+before+after
+
+    >>> print(pad("x", 1, 2).to_numpy()([5.0]))
+    [0. 5. 0. 0.]
     """
     axis = Axis(label)
     out = Axis(label, axis.size + as_size(before) + as_size(after))
@@ -262,12 +315,20 @@ def pad(label: str, before=0, after=0, fill: float = 0.0) -> Diagram:
 
 
 def repeat_axis(axes: str) -> Diagram:
-    """Repeat along new axes: ``repeat_axis("h=8")`` is () -> h=8, out[h] = a."""
+    """Repeat along new axes: ``repeat_axis("h=8")`` is () -> h=8, out[h] = a.
+
+    >>> print(repeat_axis("h=8").on("x"))
+    x -> x h=8
+    """
     return Reindex(SCALAR, axes_of(axes), ()).diagram
 
 
 def transpose(order: str) -> Diagram:
-    """Put axes in an order: ``transpose("k x")`` takes an array of x and k to k x."""
+    """Put axes in an order: ``transpose("k x")`` takes an array of x and k to k x.
+
+    >>> print(transpose("k x").on("x k"))
+    x k -> k x
+    """
     array = Array(axes_of(order))
     return Reindex(array, array.axes, tuple(affine(0, {label: 1}) for label in array.labels)).diagram
 
@@ -298,6 +359,11 @@ def scan(body: Diagram, axis: str, states: int = 1, sequences: int = 0, reverse:
     Type:      states, sequences with the axis in front, constants -> states, outputs
     The body takes states, one step of each sequence, then constants, and returns the states
     and the outputs of the step. With ``share`` its parameters are the same at every step.
+
+    >>> from ncd.build.trace import diagram
+    >>> step = diagram("(), () -> (), ()")(lambda total, x: (total + x, total + x))
+    >>> print(scan(step, "t", sequences=1).to_numpy()(0.0, [1.0, 2.0, 3.0])[1])
+    [1. 3. 6.]
     """
     axis_ = one_axis(axis)
     dom = body.dom.inside

@@ -9,7 +9,7 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
-from ncd.core.signature import parse_axis, split_top, words
+from ncd.core.signature import parse_axis, parse_type, split_top, words
 from ncd.core.size import ONE, ZERO, Size, _from_tree, as_size, parse_size
 from ncd.errors import AxisError, NcdError, NotationError
 from ncd.ops.monoid import MONOIDS, SEMIRINGS, SUM_PRODUCT, Monoid, Semiring
@@ -293,6 +293,19 @@ def one_axis(text: str) -> Axis:
     if len(found) != 1:
         raise NotationError("one axis is wanted here", text, 0)
     return parse_axis(found[0][0], text, found[0][1])
+
+
+def one_array(text: str) -> Array:
+    """One array from text.
+
+    Raises:
+        NotationError: None, or several.
+    """
+    found = parse_type(text)
+    if len(found) != 1:
+        raise NotationError(f"one array is wanted, not {len(found) or 'none'}", text or None,
+                            mend="a number is ()" if not found else "write one array")
+    return found[0]
 
 
 def axes_of(text: str) -> tuple[Axis, ...]:

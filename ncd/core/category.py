@@ -280,6 +280,10 @@ class Diagram(markov.Diagram):
     def __reduce__(self):
         return _restored, (Diagram.from_graph, self.graph, self._told())
 
+    def __deepcopy__(self, memo):       # what it holds does not change
+        make, arguments = self.__reduce__()
+        return make(*arguments)
+
     def _told(self) -> dict:
         """The title and the text that a decorated function left."""
         return {name: vars(self)[name] for name in ("title", "__doc__") if name in vars(self)}
@@ -288,27 +292,14 @@ class Diagram(markov.Diagram):
     transform_data = True
 
     def substitute(self, sizes) -> Diagram:
-        return self._map(lambda item: item.substitute(sizes)) if sizes else self
+        return self._changed("substitute", sizes) if sizes else self
 
     def relabel(self, labels) -> Diagram:
-        return self._map(lambda item: item.relabel(labels)) if labels else self
+        return self._changed("relabel", labels) if labels else self
 
-    def _map(self, change: Callable) -> Diagram:
-        """Apply a change to every array and operation, each distinct one once."""
-        old, memo = self.graph, {}
-
-        def once(item):
-            if item not in memo:
-                memo[item] = change(item)
-            return memo[item]
-        graph = Graph([once(array) for array in old.inputs])
-        for op, args in zip(old.ops, old.args):
-            graph.add(once(op), args)
-        graph.outputs = old.outputs
-        if all(new is was for new, was in zip(graph.types, old.types)) and all(
-                new is was for new, was in zip(graph.ops, old.ops)):
-            return self
-        return Diagram.from_graph(graph)
+    def _changed(self, change: str, by) -> Diagram:
+        from ncd.core.change import changed
+        return changed(self, change, by)
 
 
 def _restored(make: Callable, what, told: dict) -> Diagram:

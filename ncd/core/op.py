@@ -47,15 +47,11 @@ def _coercions(cls: type) -> tuple[tuple[str, Callable], ...]:
 
 
 @cache
-def _compared(cls: type) -> tuple[str, ...]:
-    """The fields that make the operation what it is."""
-    return tuple(field.name for field in dataclasses.fields(cls) if field.compare)
-
-
-@cache
-def is_known_by_its_key(cls: type) -> bool:
-    """Whether equal operations of a class are the same in every field, pictures included."""
-    return len(_compared(cls)) == len(dataclasses.fields(cls))
+def split_fields(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields that make the operation what it is, and those beside them, for pictures and the like."""
+    fields = dataclasses.fields(cls)
+    return (tuple(field.name for field in fields if field.compare),
+            tuple(field.name for field in fields if not field.compare))
 
 
 class Operation:
@@ -107,7 +103,7 @@ class Operation:
     @property
     def key(self) -> tuple:
         """What the operation is: its class and its fields, those for pictures left out."""
-        return (type(self), *[getattr(self, name) for name in _compared(type(self))])
+        return (type(self), *[getattr(self, name) for name in split_fields(type(self))[0]])
 
     @cached_property
     def _hash(self) -> int:

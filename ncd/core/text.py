@@ -6,19 +6,42 @@ import re
 import textwrap
 
 from ncd.core.category import Diagram
+from ncd.core.check import diagrams_in
+from ncd.core.nested import once_each
 
 WIDTH = 80
+MAX_LEVELS, MAX_OPERATIONS = 30, 1_000_000         # of a repr
 TIE = "\u00a0"
 GROUP = re.compile(r"\([^()]{1,24}\)")
 
 
 def diagram_repr(diagram: Diagram) -> str:
-    """``Box(op)`` for one operation, else ``Diagram.of(dom, nodes, outputs)``."""
+    """``Box(op)`` for one operation, else ``Diagram.of(dom, nodes, outputs)``.
+
+    A text in angle brackets where that would be nested too deep to be read back, or would not end: blocks
+    that are shared stand in it as often as they are used.
+    """
+    levels, operations = _extent(diagram)
+    if levels > MAX_LEVELS or operations > MAX_OPERATIONS:
+        return f"<diagram {diagram}: {len(diagram)} operations, {operations} in {levels} levels>"
     graph = diagram.graph
     if diagram.op is not None:
         return f"Box({diagram.op!r})"
     nodes = ", ".join(f"({op!r}, {args!r})" for op, args in zip(graph.ops, graph.args))
     return f"Diagram.of({diagram.dom!r}, [{nodes}], {graph.outputs!r})"
+
+
+@once_each(lambda diagram: (id(diagram),))
+def _extent(diagram: Diagram) -> tuple[int, int]:
+    """How many levels are nested in each other, and how many operations there are in all of them."""
+    found: dict[int, tuple[int, int]] = {}
+    for op in diagram.graph.ops:
+        if id(op) not in found:
+            inner = [_extent(item) for item in diagrams_in(op)]
+            found[id(op)] = (max((levels for levels, _ in inner), default=0),
+                             1 + sum(operations for _, operations in inner))
+    operations = sum(found[id(op)][1] for op in diagram.graph.ops)
+    return 1 + max((levels for levels, _ in found.values()), default=0), operations
 
 
 def listing(diagram: Diagram) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -168,3 +169,12 @@ def test_the_package_names_no_workplace():
             text = path.read_text(encoding="utf-8")
             found = [word for word in words if word in text]
             assert not found, f"{path}: {found}"
+
+
+MAKERS = [name for name in ncd.build.__all__
+          if getattr(ncd.build, name).__annotations__.get("return") == "Diagram"]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_builds_a_diagram_shows_an_example(name):
+    assert ">>>" in inspect.getdoc(getattr(ncd.build, name)), f"ncd.build.{name} has no running example"

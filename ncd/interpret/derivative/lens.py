@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,10 +15,11 @@ from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.custom import refuse_one_way
 from ncd.interpret.derivative.jobs import solve
 from ncd.interpret.derivative.linearising import Linearised, linearise, push
+from ncd.interpret.derivative.order import Ordered
 from ncd.interpret.derivative.parameters import Hoisted
 from ncd.interpret.derivative.policy import Policy, as_policy
 from ncd.interpret.derivative.transposing import transpose
-from ncd.interpret.parameter import Path, build
+from ncd.interpret.parameter import Path
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Residual:
 
 
 @dataclass(frozen=True)
-class Lens:
+class Lens(Ordered):
     """The reverse derivative of f: dom -> cod.
 
     Attributes:
@@ -72,15 +72,6 @@ class Lens:
         """How many numbers are kept."""
         return sum((residual.array.elements for residual in self.residuals), ZERO)
 
-    def split(self, outputs: Sequence[Any]) -> tuple[tuple, dict]:
-        """What the backward part returns as (cotangents of the inputs, parameters' as a pytree)."""
-        outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
-        if len(outputs) != len(self.inputs) + len(self.parameters):
-            raise InputError(f"{len(outputs)} cotangents to split",
-                             want=f"{len(self.inputs)} of inputs and {len(self.parameters)} of parameters")
-        count = len(self.inputs)
-        return tuple(outputs[:count]), build(dict(zip(self.parameters, outputs[count:])))
-
     def __getattr__(self, name: str):
         if name.startswith("_"):
             raise AttributeError(name)
@@ -90,7 +81,7 @@ class Lens:
         return f"{self.forward}\n{self.backward}"
 
 
-class _Wanted:
+class _Wanted(Ordered):
     """What a diagram is differentiated in: inputs and parameters by name."""
 
     def __init__(self, hoisted: Hoisted, wrt):
@@ -250,6 +241,7 @@ def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
 
     Type:      dom ⊗ dom ⊗ θ -> cod ⊗ cod (tangents of floats only): x, v ↦ f x, ∂f[x] v
     Equation:  J(f;g) = Jf ; Jg
+    The diagram has ``join``, which puts the tangents of inputs and of a pytree of parameters in order.
     Parameters and raises: as for :func:`reverse`.
 
     >>> import ncd
@@ -273,7 +265,9 @@ def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
         if array.dtype == "float":
             rate = joint.tangent.get(wire)
             outputs.append(build.zero(array) if rate is None else place[rate])
-    return build.finish(outputs)
+    made = build.finish(outputs)
+    made.join = wanted.join
+    return made
 
 
 @without_collection
@@ -282,7 +276,8 @@ def gradient(diagram: Diagram, wrt=None, value: bool = False, policy: Any = "eve
     """The gradient of a diagram with one scalar result.
 
     Type:      dom -> dom ⊗ θ (floats only), the value in front if ``value``
-    The diagram keeps ``split``, which sorts the gradients into inputs and a pytree of parameters.
+    The diagram keeps ``split``, which sorts the gradients into inputs and a pytree of parameters, and its
+    inverse ``join``.
     Parameters and raises: as for :func:`reverse`; AxisError: The result is not a scalar.
 
     >>> import ncd
@@ -302,9 +297,9 @@ def gradient(diagram: Diagram, wrt=None, value: bool = False, policy: Any = "eve
     from ncd.ops.source import Constant
     one = made.add(Constant(1.0, cod[0]))
     found = made.call(lens.backward, [*results[1:], one])
-    gradient = made.finish([*results[:1], *found] if value else found)
-    gradient.split = lens.split
-    return gradient
+    product = made.finish([*results[:1], *found] if value else found)
+    product.split, product.join = lens.split, lens.join
+    return product
 
 
 @without_collection
@@ -313,6 +308,11 @@ def vjp(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool = T
 
     Type:      dom ⊗ cod -> cod ⊗ dom ⊗ θ (cotangents of floats only): x, w ↦ f x, wᵀ ∂f[x]
     Parameters and raises: as for :func:`reverse`.
+
+    >>> import ncd
+    >>> value, slope = vjp(ncd.diagram("() -> ()")(lambda x: x * x)).to_numpy()(3.0, 1.0)
+    >>> print(value, slope)
+    9.0 6.0
     """
     diagram = getattr(diagram, "diagram", diagram)
     lens = reverse(diagram, wrt, policy, faster)
@@ -328,6 +328,7 @@ def hessian_vector(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
     """The product of the Hessian of a scalar diagram with a vector: the pushforward of its gradient.
 
     Type:      dom ⊗ dom ⊗ θ -> dom ⊗ θ (floats only): x, v ↦ ∂(∇f)[x] v
+    ``join`` puts a vector of inputs and of a pytree of parameters in order, ``split`` sorts the product.
     Parameters and raises: as for :func:`gradient`.
 
     >>> import ncd
@@ -338,13 +339,17 @@ def hessian_vector(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
     diagram = getattr(diagram, "diagram", diagram)
     # Parameters are inputs meanwhile: the gradient reads none that the value is linear in.
     hoisted = Hoisted(diagram)
-    active = _Wanted(hoisted, wrt).positions(hoisted)
+    wanted = _Wanted(hoisted, wrt)
+    active = wanted.positions(hoisted)
     first = gradient(hoisted.diagram, active, faster=faster)
     made = forward(first, active, faster=faster)
     types, width = hoisted.diagram.dom.inside, len(hoisted.dom)
     build = Builder((*hoisted.dom, *(types[n] for n in active)))
     inputs = [*range(width), *hoisted.draw(build, hoisted.parameters), *hoisted.draw_keys(build)]
-    return build.finish(build.call(made, [*inputs, *range(width, width + len(active))])[len(first.cod):])
+    found = build.call(made, [*inputs, *range(width, width + len(active))])[len(first.cod):]
+    product = build.finish(found)
+    product.split, product.join = wanted.split, wanted.join
+    return product
 
 
 @without_collection

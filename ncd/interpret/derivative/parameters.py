@@ -14,13 +14,14 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
-from ncd.core.op import Operation, is_known_by_its_key
+from ncd.core.op import Operation
 from ncd.errors import RuleError
 from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.jobs import solve
 from ncd.interpret.parameter import Path, places
 from ncd.ops.control import Block, Scan
 from ncd.ops.multilinear import Reindex, affine
+from ncd.ops.pointwise import Map
 from ncd.ops.source import Key, Parameter
 
 
@@ -188,16 +189,14 @@ class _Growing:
         self.ops: list[Operation] = []
         self.args: list[list[int]] = []
         self.wires = 0
-        self.known: dict[Operation, Operation] = {}
+        self.known: dict[Map, Map] = {}
 
     def node(self, op: Operation, args: list[int]) -> range:
         """The wires of a new node.
 
-        Layers that are alike share their operations from here on: what one is asked is worked out once.
+        Maps that are alike are one from here on: what one is asked is worked out once.
         """
-        if is_known_by_its_key(type(op)):
-            op = self.known.setdefault(op, op)
-        self.ops.append(op)
+        self.ops.append(self.known.setdefault(op, op) if isinstance(op, Map) else op)
         self.args.append(args)
         first = self.wires
         self.wires += len(op.cod)

@@ -9,6 +9,7 @@ is laid out from the one before it, so the time is linear in the operations, up 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from math import fsum
 
 from ncd.core.graph import Graph
 from ncd.interpret.draw import schedule
@@ -273,7 +274,7 @@ class Layout:
                 for strand in bundle.strands:
                     self.scene.elements += [strand.done(), dot(start, strand.y)]
                 continue
-            straight = min(found, key=lambda index: sum(
+            straight = min(found, key=lambda index: fsum(
                 abs(y - was) for y, was in zip(rows[index], bundle.ys)))
             if len(found) > 1:
                 self.scene.elements.extend(dot(start, y) for y in bundle.ys)

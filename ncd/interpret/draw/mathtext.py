@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from math import ceil
+from math import ceil, fsum
 from typing import NamedTuple
 
 from ncd.core.axis import Axis
@@ -36,7 +36,7 @@ def plain(runs: Runs) -> str:
 
 def runs_width(runs: Runs, size: float) -> float:
     """A bound of the width of a formula, in whole pixels."""
-    return float(ceil(sum(0.602 * size * len(run.text) if run.style == MONO else width_of(
+    return float(ceil(fsum(0.602 * size * len(run.text) if run.style == MONO else width_of(
         run.text, size * (SMALL if run.level else 1), run.style) for run in runs)))
 
 

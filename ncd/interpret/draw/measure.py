@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from math import fsum
 
 from ncd.interpret.draw.advances import ADVANCES
 from ncd.interpret.draw.palette import dark as dark_roles
@@ -63,7 +64,8 @@ def width_of(text: str, size: float, style: str = "roman") -> float:
     >>> round(width_of("x", 10.0), 2)
     5.7
     """
-    return size * sum(em(character, style) for character in text)
+    # Exactly rounded: sum() of floats differs between versions of Python, and a picture must not.
+    return size * fsum(em(character, style) for character in text)
 
 
 def printable(text: str, limit: int = 48) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import fsum
 
 from ncd.interpret.draw.glyph import Mark, Place
 from ncd.interpret.draw.mathtext import Runs
@@ -72,7 +73,7 @@ def _top_to_bottom(units: list, op, order: Sequence[int]) -> list:
 
     def mean(unit):
         return left[unit.ins[0]] if isinstance(unit, Lane) else \
-            sum(left[place] for place in unit.ins) / len(unit.ins)
+            fsum(left[place] for place in unit.ins) / len(unit.ins)
     made = sorted((unit for unit in units if unit.outs), key=lambda unit: out[unit.outs[0]])
     for unit in sorted((unit for unit in units if not unit.outs), key=mean):
         here = mean(unit)

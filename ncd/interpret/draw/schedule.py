@@ -8,6 +8,7 @@ of them) is drawn as late as it can be, next to where it is used.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 
 from ncd.core.graph import Graph
 
@@ -102,7 +103,7 @@ def arrange(graph: Graph, nodes: Sequence[int], live: Sequence[int], passing: Se
             else range(len(args))
         sources = [place[args[a]] for a in order]
         if sources:
-            key = sum(sources) / len(sources)
+            key = fsum(sources) / len(sources)
         else:
             wire, side = beside.get(node, (None, 0.0))
             near = place.get(wire)

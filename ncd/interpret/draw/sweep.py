@@ -11,6 +11,7 @@ is better. Nothing here moves the inputs or the results of the diagram.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import fsum
 
 from ncd.core.graph import Graph
 from ncd.interpret.draw.schedule import Item
@@ -106,7 +107,7 @@ class _Picture:
     def forwards(self) -> None:
         for column, rows in enumerate(self.columns):
             place = self.places(column)
-            keys = [sum(place[wire] for wire in row.wires) / len(row.wires) if row.wires else None
+            keys = [fsum(place[wire] for wire in row.wires) / len(row.wires) if row.wires else None
                     for row in rows]
             self.columns[column] = _by(keys, rows)
             self._sort_free(column, place)
@@ -119,7 +120,7 @@ class _Picture:
             rows, keys = self.columns[column], []
             for row in rows:
                 to = [place for wire in row.outs for place in found.get(wire, ())]
-                keys.append(sum(to) / len(to) if to else None)
+                keys.append(fsum(to) / len(to) if to else None)
             self.columns[column] = _by(keys, rows)
 
     def exchange(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate, pairwise
+from math import fsum
 
 from ncd.interpret.draw.mathtext import Run, Runs, runs_width
 from ncd.interpret.draw.measure import FAINT, LABEL_SIZE
@@ -106,8 +107,7 @@ def _lifts(bands: Iterable[tuple[float, float]]) -> Callable[[float], float]:
         if top - below > EMPTY:
             empty.append((below, top, top - below - EMPTY))
         below = bottom if below == float("inf") else max(below, bottom)
-    return lambda y: sum((by * min(1.0, (y - above) / (top - above))
-                          for above, top, by in empty if y > above), 0.0)
+    return lambda y: fsum(by * min(1.0, (y - above) / (top - above)) for above, top, by in empty if y > above)
 
 
 def _lifted(wire: Wire, lift: Callable[[float], float]) -> Wire:

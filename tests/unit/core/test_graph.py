@@ -16,6 +16,7 @@ from ncd.build.notation import einsum
 from ncd.build.trace import diagram, trace
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
+from ncd.core.nested import once_each
 from tests.strategies import diagrams, examples
 
 relu, tanh, exp, add = map(elementwise, ("relu", "tanh", "exp", "add"))
@@ -275,3 +276,48 @@ def test_nested_blocks_are_compared_once_however_they_are_written():
         return made
     assert nested(40, False) == nested(40, False) and nested(40, False) == nested(40, True)
     assert nested(40, False) != nested(41, False)
+
+
+def chain(levels: int) -> Diagram:
+    """Blocks inside blocks, each with an operation of its own."""
+    made = elementwise("tanh").on("x")
+    for level in range(levels):
+        made = (elementwise("relu").on("x") >> made).block(f"level {level}")
+    return made
+
+
+def doubled(levels: int) -> Diagram:
+    """Each level holds the one below under two names: 2ⁿ blocks, n of them different."""
+    made = elementwise("tanh").on("x")
+    for level in range(levels):
+        made = made.block(f"left {level}") >> made.block(f"right {level}")
+    return made
+
+
+@pytest.mark.parametrize("make, levels", [(chain, 500), (doubled, 60)])
+def test_deeply_nested_blocks_are_compared_changed_and_lifted_in_linear_time(make, levels):
+    made = make(levels)
+    assert made == make(levels) and made != make(levels - 1) and made == copy.deepcopy(made)
+    assert made.bind(x=7) == made.on("x=7") and made.bind(x=7) != made
+    assert str(made.rename(x="y")) == "y=x -> y=x" and made.rename(x="y").rename(y="x") == made
+    assert repr(made).startswith("<diagram x -> x: ") and len(repr(made)) < 100
+    lifted = made.lift("h")
+    assert str(lifted) == "h x -> h x" and lifted.bind(x=7) == made.bind(x=7).lift("h")
+
+
+def test_a_recursion_on_arguments_made_anew_each_time_ends():
+    """They have no lasting name, so that no call is found again: it goes down as plain recursion does."""
+    @once_each(lambda items: (id(items),))
+    def depth(items):
+        return 1 + depth([*items[1:]]) if items else 0
+    assert depth([0] * 60) == 60
+
+    @once_each(lambda n: (n,))
+    def fibonacci(n):
+        if n < 0:
+            raise ValueError(n)
+        return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+    assert fibonacci(500) == sum(map(fibonacci, range(499))) + 1
+    with pytest.raises(ValueError):
+        fibonacci(-1)
+    assert fibonacci(30) == 832_040

@@ -47,6 +47,38 @@ def test_the_order_of_the_parameters_is_that_of_the_pytree_of_the_diagram():
     assert found[0] == (0,) and set(found[1]) == {"linear", "linear_1"}
 
 
+def test_join_is_the_inverse_of_split():
+    lens, flat = perceptron.reverse(), list(range(5))
+    assert lens.join(*lens.split(flat)) == tuple(flat)
+    slopes = lens.split(flat)[1]
+    assert perceptron.forward("parameters").join((), slopes) == (1, 2, 3, 4)
+    assert perceptron.forward(["linear_1/bias", 0]).join((7,), slopes) == (7, slopes["linear_1"]["bias"])
+    for bad, what in (((7, 8), "tangents of other inputs"), (7, "int, not a tuple"), ((), "0 of inputs")):
+        with pytest.raises(ncd.NcdError, match=what):
+            lens.join(bad, slopes)
+    with pytest.raises(ncd.NcdError, match="no parameter at linear/weight"):
+        lens.join((7,), {})
+
+
+def test_the_tangents_of_a_hessian_are_those_of_the_gradient():
+    """A parameter that the gradient does not depend on has a tangent all the same."""
+    summed = nn.linear("m -> m") >> ncd.reduce("sum", "m")
+    assert str(summed.hessian_vector("parameters")) == "m, m m'=m, m -> m m'=m, m"
+    params, x = summed.init(0, m=3), np.ones(3)
+    product = summed.hessian_vector("parameters")
+    rates = product.split(product.to_numpy()(x, *product.join((), params)))
+    assert not any(np.any(rate) for rate in rates[1]["linear"].values())
+
+    loss = nn.linear("m -> m") >> nn.tanh >> nn.linear("m -> m") >> ncd.reduce("sum", "m")
+    params = loss.init(0, m=3)
+    product = loss.hessian_vector()
+    assert product.dom.inside[1:] == product.cod.inside
+    (found,), slopes = product.split(product.to_jax()(params, x, *product.join((x,), params)))
+    run = loss.to_jax()
+    want = jax.jvp(jax.grad(lambda x, p: run(p, x), (0, 1)), (x, params), (x, params))[1]
+    assert jax.tree.all(jax.tree.map(lambda a, b: np.allclose(a, b, atol=1e-4), (found, slopes), want))
+
+
 def test_the_composite_is_forward_then_backward():
     model = (perceptron >> nn.tanh).block("model")
     for diagram in (model, nn.layer_norm("m"), ncd.zoo.scaled_attention()):

@@ -1,0 +1,44 @@
+"""Changes of a whole diagram: axes renamed, sizes replaced, in every array and operation at any depth."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from ncd.core.category import Diagram
+from ncd.core.check import holds_a_diagram
+from ncd.core.graph import Graph
+from ncd.core.nested import once_each
+from ncd.core.op import Operation, split_fields
+
+
+def sameness(op: Operation) -> Hashable:
+    """A name that two operations share only where every field is the same, those for pictures too.
+
+    Equal operations may remember other lifted axes, have other pictures, or hold diagrams written in
+    another order: none may take the place of the other.
+    """
+    if holds_a_diagram(op):
+        return id(op)
+    compared, aside = split_fields(type(op))
+    inner = [sameness(value) for name in compared if isinstance(value := getattr(op, name), Operation)]
+    return (op, *[id(getattr(op, name)) for name in aside], *inner)
+
+
+@once_each(lambda diagram, change, by: (id(diagram), change, tuple(by.items())))
+def changed(diagram: Diagram, change: str, by: Mapping[str, Any]) -> Diagram:
+    """Change every array and operation by its method of that name, those that are the same once."""
+    old, memo = diagram.graph, {}
+
+    def once(item, name):
+        if name not in memo:
+            memo[name] = getattr(item, change)(by)
+        return memo[name]
+    graph = Graph([once(array, array) for array in old.inputs])
+    for op, args in zip(old.ops, old.args):
+        graph.add(once(op, sameness(op)), args)
+    graph.outputs = old.outputs
+    if all(new is was for new, was in zip(graph.types, old.types)) and all(
+            new is was for new, was in zip(graph.ops, old.ops)):
+        return diagram
+    return Diagram.from_graph(graph)
