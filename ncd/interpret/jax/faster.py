@@ -77,8 +77,9 @@ def _convolve(run: Run, op: Star, data, data_letters, kernel, kernel_letters):
     if first and first[0] == taps[0].i:
         kernel = jnp.flip(kernel, [kernel_spec.index(_LETTERS[n]) for n in range(len(taps))])
     out_spec, shape, made = _unpacked(op.out_letters, {"N": batches, "C": [*groups, *features]}, third, size)
+    dtype = jnp.result_type(data, kernel)       # XLA wants one type of both
     found = jax.lax.conv_general_dilated(
-        data, jnp.asarray(kernel, data.dtype), strides, paddings, ups, downs,
+        jnp.asarray(data, dtype), jnp.asarray(kernel, dtype), strides, paddings, ups, downs,
         (data_spec, kernel_spec, out_spec), feature_group_count=count)
     return move(found.reshape(shape), made, list(op.out_letters))
 

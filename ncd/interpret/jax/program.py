@@ -13,7 +13,7 @@ from ncd.errors import InputError
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.jax.faster import FASTER
 from ncd.interpret.jax.init import as_count
-from ncd.interpret.jax.rules import RULES, State
+from ncd.interpret.jax.rules import RULES, State, settle
 from ncd.interpret.parameter import places
 from ncd.interpret.sizes import read_sizes, require_sizes
 
@@ -63,7 +63,7 @@ class Compiled:
                   if hasattr(v, "dtype") and jnp.issubdtype(v.dtype, jnp.floating)]
         dtype = jnp.result_type(*floats) if floats else jnp.zeros(()).dtype
         made = Run(self.interpretation, known, State(params, params, key, dtype))(self.program, values)
-        made = [jnp.asarray(value) if not hasattr(value, "dtype") else value for value in made]
+        made = [settle(value, dtype) if hasattr(value, "dtype") else jnp.asarray(value) for value in made]
         return made[0] if len(made) == 1 else tuple(made)
 
 

@@ -70,25 +70,59 @@ def _map(run: Run, op: Map, *values):
     if op.dtype == "float":                 # integers and truth values take the model's float type
         whole = [array.dtype != "float" and not (i == 0 and op.function.name == "where")
                  for i, array in zip(op.arguments, op.arrays)]
-        values = [jnp.asarray(value, run.state.dtype) if cast else value
-                  for value, cast in zip(values, whole)]
+        values = [as_float(value, run.state.dtype) if cast else value for value, cast in zip(values, whole)]
     arguments = dict(zip(op.arguments, values))
     override = OVERRIDES.get(op.function)
     if override is not None and len(arguments) == op.function.arity:
         found = override(*values)
     else:
-        named = {name: arguments[i] if i in arguments else _number(run, op.constants[i])
+        floating = any(array.dtype == "float" for array in op.arrays) or op.dtype == "float"
+        named = {name: arguments[i] if i in arguments else _number(run, op.constants[i], floating)
                  for i, name in enumerate(op.function.arguments)}
-        functions = FUNCTIONS | {"float": lambda x: jnp.asarray(x, run.state.dtype)}
+        functions = FUNCTIONS | {"float": lambda x: as_float(x, run.state.dtype)}
         found = op.function.evaluate(named, functions)
     if op.function.dtype == "int":
         found = jnp.asarray(found, jnp.result_type(int))
+    elif op.dtype == "float" and jnp.dtype(run.state.dtype).itemsize < 4 \
+            and not getattr(found, "weak_type", True) \
+            and all(getattr(value, "weak_type", False) for value in values):
+        found = jnp.asarray(found, run.state.dtype)     # a function that has dropped the weak type
     return found if jnp.shape(found) == run.shape(op.cod[0]) else \
         jnp.broadcast_to(found, run.shape(op.cod[0]))
 
 
-def _number(run: Run, value):
-    return value if isinstance(value, float) else run.size(value)
+def as_float(value, dtype):
+    """A value as a float of the model.
+
+    Types narrower than float32 skip whole numbers (bfloat16 from 256 on), so that positions would run
+    together. There a map makes whole numbers JAX's weak float32, as ``jnp.arange(n) * 1.0`` is: what maps
+    make of them alone is exact, and what they meet gives the type.
+    """
+    value = jnp.asarray(value)
+    if jnp.dtype(dtype).itemsize >= 4:
+        return jnp.asarray(value, dtype)
+    if jnp.issubdtype(value.dtype, jnp.floating):
+        return value if value.weak_type else jnp.asarray(value, dtype)
+    return value * 1.0
+
+
+def settle(value, dtype):
+    """A weak float32 of :func:`as_float` in the float type of the model."""
+    weak = getattr(value, "weak_type", False) and jnp.dtype(dtype).itemsize < 4
+    return jnp.asarray(value, dtype) if weak and jnp.issubdtype(value.dtype, jnp.floating) else value
+
+
+def _settled(rule):
+    """A rule that is given floats of the model."""
+    def settled(run: Run, op, *values):
+        return rule(run, op, *[settle(value, run.state.dtype) for value in values])
+    return settled
+
+
+def _number(run: Run, value, floating: bool):
+    """A constant argument; a whole number that no int32 holds is a float beside floats."""
+    number = value if isinstance(value, float) else run.size(value)
+    return float(number) if floating and abs(number) >= 2 ** 31 else number
 
 
 def _einsum(run: Run, op: Einsum, *values):
@@ -293,10 +327,16 @@ def _key(run: Run, op: Key):
 def _random(run: Run, op: Random, keys):
     shape = tuple(run.size(axis.size) for axis in op.axes)
     draw = jax.random.uniform if op.distribution == "uniform" else jax.random.normal
-    function = lambda key: draw(key, shape, run.state.dtype)
+    # Narrow types are rounded from float32: bits of their own are too few (bfloat16 has 128 numbers below 1).
+    dtype = run.state.dtype
+    narrow = jnp.dtype(dtype).itemsize < 4
+    function = lambda key: draw(key, shape, jnp.float32 if narrow else dtype)
     for _ in op.key_array.axes:
         function = jax.vmap(function)
-    return function(keys)
+    if not narrow:
+        return function(keys)
+    made = function(keys).astype(dtype)
+    return jnp.minimum(made, 1 - jnp.finfo(dtype).epsneg) if op.distribution == "uniform" else made
 
 
 def _solve(run: Run, op: Solve, matrix, right):
@@ -346,9 +386,9 @@ def _broadcast(run: Run, op: Broadcast, *values):
             for x, plain, array in zip(base(*values), op.op.cod, op.cod)]
 
 
-RULES = {
-    Einsum: _einsum, Reindex: _reindex, View: _view, Concat: _concat, Map: _map, Reduce: _reduce,
-    TopK: _topk, Gather: _gather, Segment: _segment, Scan: _scan, Parameter: _parameter, Key: _key,
-    Random: _random, Solve: _solve, Eigh: _eigh, Constant: _constant, Broadcast: _broadcast,
+RULES = {Map: _map, **{cls: _settled(rule) for cls, rule in {
+    Einsum: _einsum, Reindex: _reindex, View: _view, Concat: _concat, Reduce: _reduce, TopK: _topk,
+    Gather: _gather, Segment: _segment, Scan: _scan, Parameter: _parameter, Key: _key, Random: _random,
+    Solve: _solve, Eigh: _eigh, Constant: _constant, Broadcast: _broadcast,
     Iota: lambda run, op: jnp.arange(*run.shape(op.cod[0])),
-    Stop: lambda run, op, value: jax.lax.stop_gradient(value)}
+    Stop: lambda run, op, value: jax.lax.stop_gradient(value)}.items()}}

@@ -317,6 +317,50 @@ def test_the_float_type_is_kept(name):
             assert typed(TYPED[name], dtype) == {jnp.dtype(dtype)}
 
 
+def near(program, x, atol):
+    """A program in bfloat16 beside itself in float32."""
+    found = program(x.astype(jnp.bfloat16))
+    assert found.dtype == jnp.bfloat16
+    np.testing.assert_allclose(found.astype(jnp.float32), program(x), atol=atol)
+
+
+def test_positions_are_exact_in_narrow_types():
+    turn = ncd.nn.rotary("x k=4")
+    near(turn.to_jax(), jnp.ones((3000, 4)), 0.02)
+    weighed = turn.reverse().composite.to_jax()
+    near(lambda x: weighed(x, x), jnp.ones((3000, 4)), 0.02)
+    near(diagram("x m=4")(lambda x: x + ncd.nn.sinusoidal("x m=4")()).to_jax(), jnp.zeros((3000, 4)), 0.01)
+    far = diagram("x y")(lambda a: a - pointwise(scalar.TO_FLOAT, make.iota("x")() - make.iota("y")()) * 0.5)
+    near(far.to_jax(), jnp.zeros((300, 3)), 1)
+    lost = diagram("x")(lambda a: a + pointwise(scalar.GELU, pointwise(scalar.TO_FLOAT, make.iota("x")())))
+    near(lost.to_jax(), jnp.zeros(5), 0.05)
+
+
+def test_narrow_random_numbers_are_as_likely_as_they_say():
+    kept = ncd.nn.dropout(0.01).to_jax()(jnp.ones((), jnp.bfloat16), key=0)
+    assert kept.dtype == jnp.bfloat16
+    many = ncd.nn.dropout(0.01).on("x").to_jax()(jnp.ones(100_000, jnp.bfloat16), key=0)
+    assert float((many == 0).mean()) == pytest.approx(0.01, abs=0.001)      # of 1/128: 0.0156
+    draw = diagram("x=100000, () : key")(lambda x, k: x * 0 + random("uniform", "x=100000")(k))
+    assert float(draw.to_jax()(jnp.ones(100_000, jnp.bfloat16), jax.random.key(0)).max()) < 1
+
+
+@pytest.mark.parametrize("data, weight", [("bfloat16", "float32"), ("float32", "bfloat16")])
+def test_a_convolution_has_the_wider_of_two_float_types(data, weight):
+    layer = ncd.nn.convolution("x", "c=2 -> e=3", bias=False)
+    params, x = layer.init(0, dtype=jnp.dtype(weight)), jnp.ones((8, 2), data)
+    assert layer.to_jax()(params, x).dtype == jnp.float32
+    gradients = (layer >> make.reduce("sum", "x e")).gradient().to_jax()(params, x)
+    assert [g.dtype for g in gradients] == [jnp.float32] * 2
+
+
+def test_large_whole_constants_are_floats_beside_floats():
+    x = jnp.array([-1.0, 2.0])
+    made = diagram("x")(lambda a: where(a > -1e30, a * 1e12, -1e30) / (size("x") * 10 ** 10) + a ** 2)
+    np.testing.assert_allclose(made.to_jax()(x), run(made, x), rtol=1e-6)
+    assert "integer_pow" in str(jax.make_jaxpr(made.to_jax())(x))
+
+
 def test_double_precision_agrees_to_the_last_digits():
     with jax.enable_x64(True):
         s, u, c = (draw.normal(size=shape) for shape in ((2, 3), (4, 2, 3), (3,)))
