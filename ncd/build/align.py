@@ -190,7 +190,8 @@ def _extended(op, given: tuple[Array, ...], extra: tuple[Axis, ...], stack: bool
 def _stacked(op, given: tuple[Array, ...], extra: tuple[Axis, ...]):
     """An operation with parameters, one set for each index of the lifted axes."""
     if isinstance(op, Parameter):
-        return Parameter(op.title, op.array.with_axes((*extra, *op.array.axes)), op.init, op.tied)
+        init = op.init.along(len(extra))
+        return Parameter(op.title, op.array.with_axes((*extra, *op.array.axes)), init, op.tied)
     if isinstance(op, Scan):
         raise AmbiguityError(f"the parameters of `{op.name}` are stacked by its steps already",
                              mend="lift the body before the scan: body.lift(..., stack=True)")

@@ -54,7 +54,7 @@ def places(diagram: Diagram) -> tuple[dict[Path, Slot], dict[Path, Key]]:
         if isinstance(op, Key):
             keys[path] = op
             continue
-        slot = Slot(path, _stacked(axes, op.array), op.init)
+        slot = Slot(path, _stacked(axes, op.array), op.init.along(len(axes)))
         old = parameters.setdefault(path, slot)
         if old.array != slot.array:
             raise SizeError(f"the tied parameter {'/'.join(path)} has two types",

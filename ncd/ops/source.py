@@ -125,6 +125,10 @@ class Initialiser:
         scale: The standard deviation (normal), half the width (uniform) or the value.
         fan: Labels of the axes that count as inputs; with them the scale is divided by the
             square root of the product of their sizes.
+        stacked: How many axes in front index matrices that are orthogonal each by itself; what
+            stacks a parameter counts them.
+    A parameter of integers or truth values is 0 unless it begins as ``"ones"`` or a ``"constant"``;
+    an orthogonal one has its last axis as columns, the others as rows.
 
     >>> Initialiser("normal", 2 ** 0.5, ("m",))         # He et al. 2015
     Initialiser(kind='normal', scale=1.4142135623730951, fan=('m',))
@@ -133,6 +137,7 @@ class Initialiser:
     kind: str
     scale: float = 1.0
     fan: tuple[str, ...] = ()
+    stacked: int = 0
 
     transform_data = True
 
@@ -140,6 +145,12 @@ class Initialiser:
         object.__setattr__(self, "fan", tuple(map(str, self.fan)))
         if self.kind not in INITIALISERS:
             raise NcdError(f"no initialiser {self.kind!r}", want=", ".join(INITIALISERS))
+        if isinstance(self.stacked, bool) or not isinstance(self.stacked, int) or self.stacked < 0:
+            raise NcdError(f"stacked={self.stacked!r}", want="a number of axes")
+
+    def __repr__(self):
+        stacked = f", stacked={self.stacked}" if self.stacked else ""
+        return f"Initialiser(kind={self.kind!r}, scale={self.scale!r}, fan={self.fan!r}{stacked})"
 
     def relabel(self, labels: Mapping[str, str]) -> Initialiser:
         if not any(label in labels for label in self.fan):
@@ -149,6 +160,10 @@ class Initialiser:
     def substitute(self, sizes: Mapping) -> Initialiser:
         return self
 
+    def along(self, axes: int) -> Initialiser:
+        """The same for each index of so many more axes in front."""
+        return replace(self, stacked=self.stacked + axes) if axes and self.kind == "orthogonal" else self
+
 
 @dataclass(frozen=True)
 class Parameter(Operation):
@@ -157,6 +172,7 @@ class Parameter(Operation):
     Type:      -> array
     Equation:  out = θ[place]
     A tied parameter has the name it was given: equal names in one scope share the weights.
+    Raises:    NcdError for a random key, which is not learned.
     """
 
     title: str
@@ -165,6 +181,12 @@ class Parameter(Operation):
     tied: bool = False
 
     primitive = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.array.dtype == "key":
+            raise NcdError("a random key is not learned", have=str(self.array),
+                           mend="declare it as an input, `() : key`, or draw it by its place")
 
     @property
     def dom(self):

@@ -62,8 +62,9 @@ def _draw(slot: Slot, key, dtype, sizes: dict[str, int]):
     kind, scale = slot.init.kind, slot.init.scale
     fan = math.prod(slot.array.size(label).evaluate(sizes) for label in slot.init.fan)
     scale = scale / math.sqrt(fan)
-    if slot.array.dtype == "bool":
-        return jnp.zeros(shape, bool)
+    if slot.array.dtype != "float":
+        kept = {"ones": 1, "constant": slot.init.scale}
+        return jnp.full(shape, kept.get(kind, 0), bool if slot.array.dtype == "bool" else int)
     if kind == "normal":
         return jax.random.normal(key, shape, dtype) * jnp.asarray(scale, dtype)
     if kind == "uniform":
@@ -73,6 +74,20 @@ def _draw(slot: Slot, key, dtype, sizes: dict[str, int]):
     if kind == "constant":
         return jnp.full(shape, slot.init.scale, dtype)
     if kind == "orthogonal":
-        return jax.nn.initializers.orthogonal(scale)(key, shape, dtype)
+        return _orthogonal(slot, key, shape, scale, dtype)
     raise NcdError(f"no initialiser {kind!r} at {'/'.join(slot.path)}",
                    want="normal, uniform, zeros, ones, constant, orthogonal")
+
+
+def _orthogonal(slot: Slot, key, shape: tuple[int, ...], scale: float, dtype):
+    """A matrix for each index of the stacked axes, its last axis the columns and the others the rows."""
+    count = slot.init.stacked
+    if len(shape) < count + 2:
+        raise NcdError(f"an orthogonal parameter has rows and columns: {'/'.join(slot.path)}",
+                       have=f"`{slot.array}`", want="two axes or more")
+    draw = jax.nn.initializers.orthogonal(scale)    # a QR, which is of float32 and wider
+    wide = jnp.promote_types(dtype, jnp.float32)
+    if not count:
+        return draw(key, shape, wide).astype(dtype)
+    keys = jax.random.split(key, math.prod(shape[:count]))
+    return jax.vmap(lambda one: draw(one, shape[count:], wide))(keys).reshape(shape).astype(dtype)

@@ -7,13 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ncd import nn
 from ncd.build.generators import key, opaque, parameter, random, scan
 from ncd.build.notation import einsum
 from ncd.build.trace import diagram, trace
 from ncd.core.category import Diagram, Ty
+from ncd.core.serial import to_json
 from ncd.errors import InputError, NcdError, SizeError
 from ncd.interpret.parameter import build, find, places
 from ncd.ops.source import Initialiser
+from ncd.read.resolve import from_json
 
 
 def slots(made: Diagram) -> dict[str, str]:
@@ -128,6 +131,35 @@ def test_initialisers_draw_what_they_say():
     np.testing.assert_allclose(square @ square.T, np.eye(5), atol=1e-5)
     with pytest.raises(NcdError, match="no initialiser 'he'"):
         initial("he", m=2, n=3)
+
+
+def test_each_of_stacked_matrices_is_orthogonal():
+    layer = nn.linear("m -> m", bias=False, init=Initialiser("orthogonal"))
+    stacks = (layer.repeat(3), layer.lift("n", stack=True).bind(n=2), layer.repeat(2).repeat(3),
+              layer.lift("n", stack=True).bind(n=2).repeat(3), layer.repeat(3).reverse().composite)
+    for made in stacks:
+        (weight,) = jax.tree.leaves(made.init(0, m=4))
+        for matrix in np.asarray(weight).reshape(-1, 4, 4):
+            np.testing.assert_allclose(matrix @ matrix.T, np.eye(4), atol=1e-5)
+    (narrow,) = jax.tree.leaves(layer.repeat(3).init(0, m=4, dtype=jnp.bfloat16))
+    assert narrow.dtype == jnp.bfloat16
+    stacked = layer.lift("n", stack=True)
+    assert from_json(to_json(stacked)) == stacked and "stacked=1" in repr(stacked)
+    assert np.array_equal(stacks[0].init(0, m=4)["repeat"]["linear"]["weight"],
+                          stacks[4].init(0, m=4)["repeat"]["linear"]["weight"])
+    for made in (parameter("w", "m", "orthogonal"), parameter("w", "m", "orthogonal").lift("n", stack=True)):
+        with pytest.raises(NcdError, match="an orthogonal parameter has rows and columns: w"):
+            made.init(0, m=4, n=2) if "n" in made.symbols else made.init(0, m=4)
+
+
+def test_parameters_of_integers_and_truth_values():
+    for dtype, kind in (("int", jnp.int32), ("bool", jnp.bool_)):
+        for init, want in (("zeros", 0), ("ones", 1), (None, 0), (Initialiser("constant", 1.0), 1)):
+            made = parameter("w", f"m : {dtype}", init).init(0, m=2)
+            assert made["w"].dtype == kind and made["w"].tolist() == [want] * 2
+            assert np.asarray(parameter("w", f"m : {dtype}").to_jax()(made)).tolist() == [want] * 2
+    with pytest.raises(NcdError, match="a random key is not learned"):
+        parameter("w", "m : key")
 
 
 def test_the_parameters_of_a_block_do_not_depend_on_what_stands_beside_it():
