@@ -154,6 +154,6 @@ def _kind(value) -> str:
         return "key"
     if kind == "V" or "float" in str(dtype):
         return "float"
-    return {"f": "float", "c": "float", "i": "int", "u": "int", "b": "bool"}.get(kind, str(dtype))
+    return {"f": "float", "i": "int", "u": "int", "b": "bool"}.get(kind, str(dtype))
 
 

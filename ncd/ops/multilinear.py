@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
@@ -162,7 +163,7 @@ class Reindex(Operation):
     zero-insertion are all of this form.
     Flags:     deterministic, linear if the fill is 0 or nothing is out of range (fill None)
     Raises:    AxisError for a row that names an axis that the result does not have, and for a fill
-               that the dtype does not hold.
+               that the dtype does not hold. SizeError for a row with a fraction.
     """
 
     array: Array
@@ -186,6 +187,10 @@ class Reindex(Operation):
                             want="a whole number" if self.array.dtype == "int" else "0 or 1",
                             mend='make the array float: ncd.elementwise("to_float")')
         for row in self.rows:
+            parts = (row.offset, row.divisor, *(c for _, c in row.terms))
+            if fractions := [str(part) for part in parts if isinstance(part.constant, Fraction)]:
+                raise SizeError("a reindexing reads at whole positions", have=", ".join(fractions),
+                                want="integers", types=f"`{self.array}`")
             for label, _ in row.terms:
                 if label not in labels:
                     raise AxisError(f"a reindexing reads the index {label}, which its result lacks",

@@ -6,6 +6,7 @@ One follows from the other by transposition, where it is made of operations that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ncd.core.array import Array
 from ncd.core.category import Diagram
@@ -18,7 +19,8 @@ from ncd.ops.control import Broadcast
 from ncd.ops.custom import CustomDerivative, LinearMap
 
 
-def custom_derivative(operation, reverse=None, forward=None, name: str | None = None) -> Diagram:
+def custom_derivative(operation: Any, reverse: Any = None, forward: Any = None,
+                      name: str | None = None) -> Diagram:
     """An operation or a diagram with a derivative that you state.
 
     Type:      that of the operation

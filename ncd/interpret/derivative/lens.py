@@ -146,7 +146,7 @@ class _Wanted(Ordered):
 
 
 @without_collection
-def reverse(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool = True) -> Lens:
+def reverse(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faster: bool = True) -> Lens:
     """The reverse derivative as a diagram, typed as a lens.
 
     Type:      dom ⊗ cod -> dom ⊗ θ (floats only): x, w ↦ wᵀ ∂f[x]
@@ -236,7 +236,7 @@ def _residuals(hoisted: Hoisted, part: Linearised, sources):
 
 
 @without_collection
-def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
+def forward(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Diagram:
     """The pushforward: values and tangents together.
 
     Type:      dom ⊗ dom ⊗ θ -> cod ⊗ cod (tangents of floats only): x, v ↦ f x, ∂f[x] v
@@ -271,7 +271,7 @@ def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
 
 
 @without_collection
-def gradient(diagram: Diagram, wrt=None, value: bool = False, policy: Any = "everything",
+def gradient(diagram: Diagram, wrt: Any = None, value: bool = False, policy: Any = "everything",
              faster: bool = True) -> Diagram:
     """The gradient of a diagram with one scalar result.
 
@@ -303,7 +303,7 @@ def gradient(diagram: Diagram, wrt=None, value: bool = False, policy: Any = "eve
 
 
 @without_collection
-def vjp(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool = True) -> Diagram:
+def vjp(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faster: bool = True) -> Diagram:
     """The value and the pulled-back cotangents together.
 
     Type:      dom ⊗ cod -> cod ⊗ dom ⊗ θ (cotangents of floats only): x, w ↦ f x, wᵀ ∂f[x]
@@ -324,7 +324,7 @@ def vjp(diagram: Diagram, wrt=None, policy: Any = "everything", faster: bool = T
 
 
 @without_collection
-def hessian_vector(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
+def hessian_vector(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Diagram:
     """The product of the Hessian of a scalar diagram with a vector: the pushforward of its gradient.
 
     Type:      dom ⊗ dom ⊗ θ -> dom ⊗ θ (floats only): x, v ↦ ∂(∇f)[x] v

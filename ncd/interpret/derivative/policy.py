@@ -78,7 +78,7 @@ def as_policy(value) -> Policy:
 
 
 def is_free(op: Operation) -> bool:
-    """Whether what it makes holds no more than what it reads: it is read again where it was."""
+    """Whether it only moves, repeats or states what it makes: its input is kept, which takes no more room."""
     if isinstance(op, (View, Stop, Constant, Iota, Parameter)):
         return True
     if isinstance(op, Reindex):

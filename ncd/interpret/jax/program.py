@@ -13,7 +13,8 @@ from ncd.errors import InputError
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.jax.faster import FASTER
 from ncd.interpret.jax.init import as_count
-from ncd.interpret.jax.rules import RULES, State, settle
+from ncd.interpret.jax.rules import RULES, State
+from ncd.interpret.jax.scalar import settle
 from ncd.interpret.parameter import places
 from ncd.interpret.sizes import read_sizes, require_sizes
 

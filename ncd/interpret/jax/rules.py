@@ -15,7 +15,7 @@ from ncd.interpret.contraction import pairwise
 from ncd.interpret.interpretation import Run
 from ncd.interpret.jax.init import place_key
 from ncd.interpret.jax.reindex import reindex
-from ncd.interpret.jax.scalar import FUNCTIONS, OVERRIDES
+from ncd.interpret.jax.scalar import FUNCTIONS, OVERRIDES, as_float, settle
 from ncd.interpret.parameter import find
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather, Segment
@@ -91,27 +91,6 @@ def _map(run: Run, op: Map, *values):
         jnp.broadcast_to(found, run.shape(op.cod[0]))
 
 
-def as_float(value, dtype):
-    """A value as a float of the model.
-
-    Types narrower than float32 skip whole numbers (bfloat16 from 256 on), so that positions would run
-    together. There a map makes whole numbers JAX's weak float32, as ``jnp.arange(n) * 1.0`` is: what maps
-    make of them alone is exact, and what they meet gives the type.
-    """
-    value = jnp.asarray(value)
-    if jnp.dtype(dtype).itemsize >= 4:
-        return jnp.asarray(value, dtype)
-    if jnp.issubdtype(value.dtype, jnp.floating):
-        return value if value.weak_type else jnp.asarray(value, dtype)
-    return value * 1.0
-
-
-def settle(value, dtype):
-    """A weak float32 of :func:`as_float` in the float type of the model."""
-    weak = getattr(value, "weak_type", False) and jnp.dtype(dtype).itemsize < 4
-    return jnp.asarray(value, dtype) if weak and jnp.issubdtype(value.dtype, jnp.floating) else value
-
-
 def _settled(rule):
     """A rule that is given floats of the model."""
     def settled(run: Run, op, *values):
@@ -143,7 +122,7 @@ def _einsum(run: Run, op: Einsum, *values):
             found = _product(op, found, have, values[step.right], letters[step.right], step.kept)
         have = step.kept
     if found is None:
-        found, have = jnp.full((), op.semiring.multiply.unit, run.state.dtype), ()
+        found, have = jnp.full((), op.semiring.multiply.unit, _dtype(run, op.out)), ()
     return _spread(found, have, op.out_letters, sizes, op.semiring.add.unit)
 
 
@@ -305,7 +284,10 @@ def _scan(run: Run, op: Scan, *values):
         carry = [jnp.asarray(new, old.dtype) for new, old in zip(made, carry)]
         return carry, [jnp.asarray(value) for value in made[op.states:]]
 
+    # A state is as wide as what the steps add to it, as it would be in steps written one after the other.
     start = [jnp.asarray(value) for value in values[:op.states]]
+    start = [jnp.asarray(value, jnp.promote_types(value.dtype, state.dtype))
+             if array.dtype == "float" else value for value, array in zip(start, op.dom)]
     position = jnp.arange(length) if key is not None else None
     states, outputs = jax.lax.scan(step, start, (stacked, position, sequences), length, op.reverse)
     outputs = [jnp.moveaxis(value, 0, array.labels.index(op.axis.label))
@@ -367,8 +349,11 @@ def _constant(run: Run, op: Constant):
         if isinstance(value, tuple):
             return [numbers(item) for item in value]
         return value if isinstance(value, (bool, float)) else run.size(value)
-    kind = {"float": run.state.dtype, "int": jnp.result_type(int), "bool": bool}[op.array.dtype]
-    return jnp.broadcast_to(jnp.asarray(numbers(op.value), kind), run.shape(op.array))
+    return jnp.broadcast_to(jnp.asarray(numbers(op.value), _dtype(run, op.array)), run.shape(op.array))
+
+
+def _dtype(run: Run, array: Array):
+    return {"float": run.state.dtype, "int": jnp.result_type(int), "bool": bool}[array.dtype]
 
 
 def _broadcast(run: Run, op: Broadcast, *values):

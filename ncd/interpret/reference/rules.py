@@ -104,7 +104,8 @@ def _einsum(run: Run, op: Einsum, *values):
             found = f.evaluate(dict(zip(f.arguments, (found, value))), FUNCTIONS)
         found = fold(op.semiring.add, found, tuple(i for i, x in enumerate(inside) if x not in kept))
         found = np.einsum(found, [x for x in inside if x in kept], kept)
-    return _spread(found, kept, op.out_letters, sizes, op.semiring)
+    found = _spread(found, kept, op.out_letters, sizes, op.semiring)
+    return found.astype(bool) if op.out.dtype == "bool" else found
 
 
 def _spread(found, kept, letters, sizes, semiring):

@@ -209,3 +209,11 @@ def test_a_constant_and_a_parameter_are_one_array(one):
     assert "mend    a number is ()" in str(found.value)
     with pytest.raises(NotationError, match="one array is wanted, not 2"):
         one("x, y")
+
+
+@pytest.mark.parametrize("read", [
+    lambda: make.index(x=0.5), lambda: make.slice_axis("x", 0, 4, 1.5), lambda: make.pad("x", 0.5, 0.5),
+    lambda: make.window("x", "j=3", stride=1.5)])
+def test_positions_are_whole(read):
+    with pytest.raises(SizeError, match="a reindexing reads at whole positions"):
+        read()

@@ -22,8 +22,8 @@ from ncd.errors import ArityError, AxisError, InputError, RuleError, SizeError
 from ncd.interpret.reference import run
 from ncd.ops import scalar
 from ncd.ops.control import Scan
-from ncd.ops.monoid import MONOIDS
-from ncd.ops.multilinear import View
+from ncd.ops.monoid import ANY_ALL, MONOIDS
+from ncd.ops.multilinear import Einsum, View
 from tests.strategies import examples, samplers
 from theory.random import value
 from theory.variables import KINDS
@@ -352,6 +352,22 @@ def test_a_convolution_has_the_wider_of_two_float_types(data, weight):
     assert layer.to_jax()(params, x).dtype == jnp.float32
     gradients = (layer >> make.reduce("sum", "x e")).gradient().to_jax()(params, x)
     assert [g.dtype for g in gradients] == [jnp.float32] * 2
+
+
+def test_a_repeat_is_as_wide_as_its_layers_one_after_the_other():
+    layer = ncd.nn.linear("m -> m")
+    params, x = layer.repeat(3).init(0, m=2), jnp.ones(2, jnp.bfloat16)
+    total = scan(diagram("(), () -> (), ()")(lambda a, b: (a + b, a)), "t", sequences=1).to_jax()
+    assert layer.repeat(3).to_jax()(params, x).dtype == layer.to_jax()(layer.init(0, m=2), x).dtype
+    assert float(total(jnp.bfloat16(0), jnp.ones(300))[0]) == 300          # in bfloat16 256 + 1 is 256
+
+
+def test_truth_values_stay_truth_values():
+    array = Array((Axis("i", 2),), "bool")
+    spread, none = einsum("i -> i j=3", "any_all"), Einsum((), (), array, (0,), ANY_ALL)
+    for made, inputs in ((spread, ([True, False],)), (none.diagram, ())):
+        ours, theirs = made.to_jax()(*map(jnp.array, inputs)), run(made, *inputs)
+        assert ours.dtype == theirs.dtype == bool and np.array_equal(ours, theirs)
 
 
 def test_large_whole_constants_are_floats_beside_floats():

@@ -58,6 +58,11 @@ def test_values_of_several_kinds():
 
 
 # -- what is wrong ---------------------------------------------------------------------------
+def test_a_complex_array_is_no_array_of_floats():
+    assert problems(Diagram.id("x"), [shaped(2, dtype=np.complex64)]) == [
+        "input 1 has dtype complex64, want float (`x`)"]
+
+
 def test_the_number_of_inputs():
     with pytest.raises(InputError, match="the diagram takes 2 arrays, 1 are given") as error:
         read("x, y", (3,))
