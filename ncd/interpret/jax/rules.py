@@ -240,8 +240,12 @@ def _segment(run: Run, op: Segment, values, index):
         values = jnp.asarray(values, jnp.int8)
     shared = [x for x in op.values.labels if x != op.axis and x in op.index.labels]
     only = [x for x in op.index.labels if x != op.axis and x not in op.values.labels]
+    # Added up in float32 at least and rounded once, as jnp.sum does: in bfloat16 256 + 1 is 256.
+    kind = jnp.asarray(values).dtype
+    added = op.values.dtype == "float" and op.monoid.name in ("sum", "product")
+    wide = jnp.promote_types(kind, jnp.float32) if added else kind
     def write(values, index):
-        found = write_all(values, index, count)
+        found = write_all(values.astype(wide), index, count).astype(kind)
         if logical:   # an empty segment folds to the least or largest int8
             return found > 0
         return found

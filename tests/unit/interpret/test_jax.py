@@ -345,6 +345,11 @@ def test_narrow_random_numbers_are_as_likely_as_they_say():
     assert float(draw.to_jax()(jnp.ones(100_000, jnp.bfloat16), jax.random.key(0)).max()) < 1
 
 
+def test_narrow_segments_are_added_up_in_float32():
+    total = make.segment("sum", "e -> n=2").to_jax()(jnp.ones(1000, jnp.bfloat16), jnp.zeros(1000, int))
+    assert total.dtype == jnp.bfloat16 and total.tolist() == [1000, 0]
+
+
 @pytest.mark.parametrize("data, weight", [("bfloat16", "float32"), ("float32", "bfloat16")])
 def test_a_convolution_has_the_wider_of_two_float_types(data, weight):
     layer = ncd.nn.convolution("x", "c=2 -> e=3", bias=False)
