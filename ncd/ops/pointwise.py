@@ -171,17 +171,17 @@ class Reduce(Operation):
 
     @property
     def any_dtype(self):
-        return () if self.monoid.name in ("all", "any") else (0,)
+        return () if "bool" in self.monoid.kinds else (0,)
 
     def __post_init__(self):
         super().__post_init__()
         for label in self.labels:
             self.array.axis(label)
-        logical = self.monoid.name in ("all", "any")
-        if self.array.dtype not in (("bool",) if logical else ("float", "int")):
+        kinds = self.monoid.kinds
+        if self.array.dtype not in kinds:
             raise AxisError(f"`{self.monoid.name}` does not fold {self.array.dtype} entries",
-                            have=str(self.array), want="bool" if logical else "float or int",
-                            mend="compare it first" if logical else
+                            have=str(self.array), want=" or ".join(kinds),
+                            mend="compare it first" if "bool" in kinds else
                             'make it float: ncd.elementwise("to_float")')
 
     @property

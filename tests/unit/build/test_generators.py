@@ -12,6 +12,7 @@ from ncd.core.category import Diagram, Ty
 from ncd.core.size import Size
 from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, NotationError, SizeError
 from ncd.interpret.reference import run
+from ncd.ops.monoid import Monoid
 from ncd.ops.scalar import SCALARS, ScalarFunction
 from ncd.ops.source import Initialiser
 
@@ -188,6 +189,16 @@ def test_every_scalar_function_by_name_and_your_own():
         assert elementwise(name).op.function is row and len(elementwise(name).dom) == row.arity
     cube = ScalarFunction("cube", ("x",), "x*x*x")
     assert run(elementwise(cube), 2.0) == 8 and elementwise(cube).cost().exact["flops"] == 2
+
+
+def test_a_monoid_of_your_own_on_truth_values():
+    odd = Monoid("odd", ScalarFunction("odd", ("x", "y"), "x != y", dtype="bool"), 0.0)
+    for values in ([True, True, True], [True, True, False]):
+        want = sum(values) % 2 == 1
+        assert run(make.reduce(odd, "x"), values) == want == make.reduce(odd, "x").to_jax()(np.array(values))
+    assert run(make.segment(odd, "e -> n=2"), [True, True, True], [0, 0, 1]).tolist() == [False, True]
+    with pytest.raises(AxisError, match="input 1: `x` is float, want bool"):
+        make.reduce(odd, "x").on("x")
 
 
 def test_constants_in_a_scalar_function():
