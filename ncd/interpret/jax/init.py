@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ncd.core.category import Diagram
 from ncd.errors import NcdError, SizeError
@@ -37,7 +38,7 @@ def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dic
                         want=", ".join(f"{'/'.join(p)} : {s.array}" for p, s in slots.items()
                                        if s.array.symbols & set(missing)),
                         mend=f"diagram.init(key, {', '.join(f'{name}=...' for name in missing)})")
-    key = jax.random.key(key) if isinstance(key, int) else key
+    key = as_key(key)
     return build({path: _draw(slot, place_key(key, path), dtype, known) for path, slot in slots.items()})
 
 
@@ -50,6 +51,11 @@ def as_count(name: str, value) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
         raise SizeError(f"the size {name} = {value!r} is not a positive integer")
     return value.__index__()
+
+
+def as_key(key: Any) -> Any:
+    """A JAX key as it is, or the key of a seed, an integer of Python or NumPy."""
+    return jax.random.key(int(key)) if isinstance(key, (int, np.integer)) else key
 
 
 def place_key(key, path: tuple[str, ...]):

@@ -12,7 +12,7 @@ from ncd.core.category import Diagram
 from ncd.errors import InputError
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.jax.faster import FASTER
-from ncd.interpret.jax.init import as_count
+from ncd.interpret.jax.init import as_count, as_key
 from ncd.interpret.jax.rules import RULES, State
 from ncd.interpret.jax.scalar import settle
 from ncd.interpret.parameter import places
@@ -57,7 +57,7 @@ class Compiled:
                              want=", ".join("/".join(path) for path in self.keys))
         known = read_sizes(self.diagram, arguments, self.slots, params, self.sizes)
         require_sizes(self.diagram, known, self.symbols)
-        key = jax.random.key(key) if isinstance(key, int) else key
+        key = as_key(key)
         values = [jnp.asarray(value) if array.dtype != "key" else value
                   for value, array in zip(arguments, self.diagram.dom.inside)]
         floats = [v.dtype for v in (*values, *jax.tree.leaves(params))

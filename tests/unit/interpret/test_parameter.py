@@ -172,6 +172,9 @@ def test_the_parameters_of_a_block_do_not_depend_on_what_stands_beside_it():
 def test_keys_and_seeds():
     assert np.array_equal(layer.init(7, m=3)["w"], layer.init(jax.random.key(7), m=3)["w"])
     assert not np.array_equal(layer.init(7, m=3)["w"], layer.init(8, m=3)["w"])
+    assert np.array_equal(layer.init(np.int64(7), m=3)["w"], layer.init(7, m=3)["w"])
+    drop, ones = nn.dropout(0.5).on("x").to_jax(), np.ones(9, np.float32)
+    assert np.array_equal(drop(ones, key=np.int64(7)), drop(ones, key=7))
     assert layer.init(7, m=3, dtype=jnp.bfloat16)["w"].dtype == jnp.bfloat16
     assert jax.eval_shape(lambda k: layer.init(k, m=3), jax.random.key(0))["w"].shape == (3,)
 
