@@ -40,6 +40,16 @@ def sizes(texts: Sequence[str], symbols: Collection[str]) -> dict[str, int]:
     return found
 
 
+def seed(number: int) -> int:
+    """What --seed says.
+
+    Raises:    InputError: No generator takes it.
+    """
+    if not 0 <= number < 2 ** 63:
+        raise InputError(f"--seed {number}", want="0 or more, less than 2**63")
+    return number
+
+
 def masks(asked: str) -> str | dict:
     """What --masks says: a word, or how many entries of which input are true."""
     if "=" not in asked:

@@ -61,8 +61,6 @@ def write(diagram: Diagram, path: Path, title: str, depth: int = 0, **look) -> N
             want = ", ".join((*FORMATS, ".json"))
             raise OutputError(f"cannot write `{path}`: its suffix says no format",
                               have=suffix or "no suffix", want=want)
-        if suffix == ".txt" and "width" in look:            # of characters, not of pixels
-            look["width"] = int(look["width"])
         diagram.draw(path, depth=depth, **look)
         return
     text = diagram.to_json()

@@ -80,6 +80,17 @@ def test_models_that_are_not_there(ncd_says, command, model):
     assert "test_cli_refuses.py" not in err             # the place of this call says nothing to a user
 
 
+@pytest.mark.parametrize("arguments, words", [
+    (["run", "m.py:relu", "-s", "x=3", "--seed", "-1"], "--seed -1"),
+    (["check", "m.py:relu", "--seed", str(2 ** 63)], "less than 2**63"),
+    (["show", "m.py:relu", "-o", "a.txt", "--width", "nan"], "a number of characters"),
+    (["show", "m.py:relu", "-o", "a.txt", "--width", "inf"], "a number of characters"),
+    (["show", "m.py:relu", "-o", "a.json", "--theme", "dark"], "--theme without a picture")])
+def test_numbers_and_options_that_mean_nothing(ncd_says, arguments, words):
+    code, out, err = ncd_says(*arguments)
+    assert (code, out) == (2, "") and words in err and "internal" not in err
+
+
 def test_an_error_in_the_users_file_shows_its_place(ncd_says, folder):
     (folder / "bad.py").write_text("import ncd\nx = ncd.einsum('a b')\n")
     code, _, err = ncd_says("show", "bad.py:x")

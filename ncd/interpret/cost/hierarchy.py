@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ncd.core.array import Array
-from ncd.core.size import Size, as_size
+from ncd.core.size import Size
 from ncd.errors import NcdError
 from ncd.interpret.cost.flat import flatten
 from ncd.interpret.cost.machine import Machine, in_dtype, in_values, machine
-from ncd.interpret.cost.measure import Meter, cost_of
+from ncd.interpret.cost.measure import Meter, cost_of, numbers_of
 from ncd.interpret.cost.residency import Layout, Traffic
 
 
@@ -109,7 +109,7 @@ class Hierarchy:
             NcdError: The machine lacks such a level, or states no capacity of it.
             SizeError: A size is not given.
         """
-        numbers = {name: as_size(value).constant for name, value in sizes.items()}
+        numbers = numbers_of(sizes)
         return all(self.resident[name].bytes.evaluate(numbers) <= capacity
                    for name, capacity in self._capacities(on).items())
 
@@ -128,7 +128,7 @@ class Hierarchy:
         Raises:
             SizeError: A size is not given.
         """
-        numbers = {name: as_size(value).constant for name, value in sizes.items()}
+        numbers = numbers_of(sizes)
         return {what: {name: amount.bytes.evaluate(numbers) for name, amount in getattr(self, what).items()}
                 for what in ("moved", "resident")}
 

@@ -8,6 +8,7 @@ the schedule that the graph is, and is only lax.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
@@ -15,8 +16,8 @@ from ncd.core.check import holds_a_diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.pause import without_collection
-from ncd.core.size import ZERO, Atom, Size, extremum
-from ncd.errors import InputError
+from ncd.core.size import ZERO, Atom, Size, as_size, extremum
+from ncd.errors import InputError, SizeError
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.rules import OperationCost, array_bytes, is_view, lifted, stated, work
 from ncd.interpret.interpretation import Interpretation
@@ -50,6 +51,22 @@ def cost_of(given):
         raise InputError(f"{given!r:.60} is neither a cost nor a diagram",
                          mend="ncd.load(name) gives the diagram that a name means")
     return diagram.cost()
+
+
+def number_of(name: str, value) -> int | float:
+    """A size given by a user, as a number.
+
+    Raises:    SizeError: It is no positive number.
+    """
+    number = as_size(value).constant
+    if number is None or number <= 0:
+        raise SizeError(f"{name} = {value} is no size", want="a positive number")
+    return number
+
+
+def numbers_of(sizes: Mapping) -> dict[str, int | float]:
+    """Sizes given by a user, as numbers."""
+    return {name: number_of(name, value) for name, value in sizes.items()}
 
 
 class Total:

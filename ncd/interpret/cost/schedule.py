@@ -30,8 +30,11 @@ from ncd.ops.source import Random
 TABLE = Interpretation("cost", RULES)
 
 
-def numbers_of(sizes: Mapping) -> dict[str, int]:
-    """Sizes given by a user, as numbers."""
+def whole_numbers_of(sizes: Mapping) -> dict[str, int]:
+    """Sizes given by a user, as whole numbers.
+
+    Raises:    SizeError: One is no positive integer.
+    """
     found = {name: as_size(value).constant for name, value in sizes.items()}
     for name, value in found.items():
         if not isinstance(value, int) or value < 1:
@@ -45,7 +48,7 @@ def memory_of(diagram: Diagram, sizes: Mapping, table: Interpretation | None = N
     Raises:
         SizeError: A size that the memory depends on is not given (all are listed).
     """
-    numbers = numbers_of(sizes)
+    numbers = whole_numbers_of(sizes)
     meter = Meter(table or TABLE, EXPRESSION)
     meter.measure(diagram)
     needed: set[str] = set()
@@ -171,7 +174,7 @@ class Schedule:
 
     def peak(self, **sizes) -> int | float:
         """Bytes live at once at given sizes."""
-        return self.peak_memory.evaluate(numbers_of(sizes))
+        return self.peak_memory.evaluate(whole_numbers_of(sizes))
 
     def to_jax(self, **sizes):
         """The JAX function of this schedule, see :func:`ncd.interpret.jax.compile_diagram`.

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis
-from ncd.core.size import ONE, Size, as_size, extremum
+from ncd.core.size import ONE, Size, extremum
 from ncd.errors import NcdError, SizeError
 from ncd.interpret.cost.collective import Collective, Link, Mesh, link_of
 from ncd.interpret.cost.flat import flatten, joined
 from ncd.interpret.cost.machine import Machine, in_dtype, machine
-from ncd.interpret.cost.measure import Meter, Total, cost_of
+from ncd.interpret.cost.measure import Meter, Total, cost_of, numbers_of
 from ncd.interpret.cost.placement import Placement, placement
 from ncd.interpret.cost.rules import array_bytes
 from ncd.ops.control import Scan
@@ -106,7 +106,7 @@ class Sharded:
         Raises:
             SizeError: A size is not given.
         """
-        numbers = {name: as_size(value).constant for name, value in sizes.items()}
+        numbers = numbers_of(sizes)
         return {name: getattr(self, name).evaluate(numbers)
                 for name in ("flops", "transcendentals", "reads", "writes", "params", "sent")}
 

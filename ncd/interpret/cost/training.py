@@ -15,7 +15,7 @@ from ncd.core.size import ZERO, Size
 from ncd.errors import ArityError, NcdError
 from ncd.interpret.cost import table
 from ncd.interpret.cost.breakdown import ADDED
-from ncd.interpret.cost.measure import Total
+from ncd.interpret.cost.measure import Total, numbers_of
 from ncd.interpret.cost.rules import array_bytes
 
 if TYPE_CHECKING:
@@ -116,8 +116,12 @@ class Training:
                        "state_bytes": self._state_bytes, "peak_memory": self._peak_memory}
 
     def evaluate(self, **sizes) -> dict[str, int | float]:
-        """Every measure as a number at given sizes."""
-        return {name: size.evaluate(sizes) for name, size in self.exact.items()}
+        """Every measure as a number at given sizes.
+
+        Raises:    SizeError: A size that it depends on is not given, or is not positive.
+        """
+        numbers = numbers_of(sizes)
+        return {name: size.evaluate(numbers) for name, size in self.exact.items()}
 
     def __getattr__(self, name: str):
         if name.startswith("_") or name not in self.exact:
