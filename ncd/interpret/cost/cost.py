@@ -15,7 +15,7 @@ from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import breakdown, table
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.growth import Regimes
-from ncd.interpret.cost.measure import Meter, number_of, numbers_of
+from ncd.interpret.cost.measure import Meter, numbers_of
 from ncd.interpret.cost.measures import MEASURES, RATIOS, Measures, quotient
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
@@ -126,9 +126,20 @@ class Cost(Regimes):
     @cached_property
     def _constrained(self) -> bool:
         """Whether some sizes are not allowed: an axis that is no plain symbol."""
+        self._body  # noqa: B018  (measures every body first)
         return any(axis.size.name is None and axis.size.constant is None
                    for body, _ in breakdown._times(self._meter, self.diagram)
                    for array in body.graph.types for axis in array.axes)
+
+    def _sized(self, sizes: Mapping) -> dict[str, int | float]:
+        """Sizes given by a user, as numbers at which every axis of the diagram is there.
+
+        Raises:    SizeError: What is given is no size; an axis is no positive whole number at it.
+        """
+        numbers = numbers_of(sizes)
+        if self._constrained and all(isinstance(value, int) for value in numbers.values()):
+            check(self.diagram, deep=True, sizes=numbers)
+        return numbers
 
     def evaluate(self, **sizes) -> dict:
         """Every measure as a number at given sizes, exact where it is whole.
@@ -146,19 +157,13 @@ class Cost(Regimes):
         >>> cost.evaluate(y=2, k=3, x=[4, 8, 16])["flops"].tolist()
         [48, 96, 192]
         """
-        numbers, many = {}, False
-        for name, value in sizes.items():
-            if hasattr(value, "__len__") and not isinstance(value, str):
-                numbers[name], many = self._numbers(name, value), True
-            else:
-                numbers[name] = number_of(name, value)
+        many = {name: self._numbers(name, value) for name, value in sizes.items()
+                if hasattr(value, "__len__") and not isinstance(value, str)}
+        numbers = self._sized({name: value for name, value in sizes.items() if name not in many}) | many
         missing = sorted(self.symbols - set(numbers))
         if missing:
             raise SizeError(f"no value for the size {', '.join(missing)}",
                             mend=f"cost.evaluate({', '.join(f'{name}=...' for name in missing)})")
-        if not many and self.diagram.symbols <= set(numbers) and self._constrained and all(
-                isinstance(value, int) for value in numbers.values()):
-            check(self.diagram, deep=True, sizes=numbers)
         found = self._evaluator(numbers)
         for name, (_, above, below) in RATIOS.items():
             total = sum(found[each] for each in below)
@@ -246,7 +251,7 @@ class Cost(Regimes):
         percent at these sizes)
         """
         self._body  # noqa: B018
-        return breakdown.cut(self, cut, depth, assume, numbers_of(sizes))
+        return breakdown.cut(self, cut, depth, assume, self._sized(sizes))
 
     def coverage(self):
         """What share of the operations has a rule, see :class:`~ncd.interpret.cost.coverage.Coverage`."""

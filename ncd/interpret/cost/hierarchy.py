@@ -16,7 +16,7 @@ from ncd.core.size import Size
 from ncd.errors import NcdError
 from ncd.interpret.cost.flat import flatten
 from ncd.interpret.cost.machine import Machine, in_dtype, in_values, machine
-from ncd.interpret.cost.measure import Meter, cost_of, numbers_of
+from ncd.interpret.cost.measure import Meter, cost_of
 from ncd.interpret.cost.residency import Layout, Traffic
 
 
@@ -49,7 +49,7 @@ class Hierarchy:
     """
 
     def __init__(self, cost, levels: tuple[str, ...], dtype: str, fuse, residency):
-        self.diagram, self.levels, self.dtype = cost.diagram, levels, dtype
+        self._cost, self.diagram, self.levels, self.dtype = cost, cost.diagram, levels, dtype
         table, convention = cost._meter.table, cost.convention
         meters = [Meter(table, in_values(convention)), Meter(table, in_dtype(convention, dtype))]
         self._flat = flatten(meters[0], self.diagram)
@@ -109,7 +109,7 @@ class Hierarchy:
             NcdError: The machine lacks such a level, or states no capacity of it.
             SizeError: A size is not given.
         """
-        numbers = numbers_of(sizes)
+        numbers = self._cost._sized(sizes)
         return all(self.resident[name].bytes.evaluate(numbers) <= capacity
                    for name, capacity in self._capacities(on).items())
 
@@ -128,7 +128,7 @@ class Hierarchy:
         Raises:
             SizeError: A size is not given.
         """
-        numbers = numbers_of(sizes)
+        numbers = self._cost._sized(sizes)
         return {what: {name: amount.bytes.evaluate(numbers) for name, amount in getattr(self, what).items()}
                 for what in ("moved", "resident")}
 

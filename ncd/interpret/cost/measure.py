@@ -53,20 +53,16 @@ def cost_of(given):
     return diagram.cost()
 
 
-def number_of(name: str, value) -> int | float:
-    """A size given by a user, as a number.
-
-    Raises:    SizeError: It is no positive number.
-    """
-    number = as_size(value).constant
-    if number is None or number <= 0:
-        raise SizeError(f"{name} = {value} is no size", want="a positive number")
-    return number
-
-
 def numbers_of(sizes: Mapping) -> dict[str, int | float]:
-    """Sizes given by a user, as numbers."""
-    return {name: number_of(name, value) for name, value in sizes.items()}
+    """Sizes given by a user, as numbers.
+
+    Raises:    SizeError: One is no positive number.
+    """
+    found = {name: as_size(value).constant for name, value in sizes.items()}
+    for name, number in found.items():
+        if number is None or number <= 0:
+            raise SizeError(f"{name} = {sizes[name]} is no size", want="a positive number")
+    return found
 
 
 class Total:

@@ -15,7 +15,6 @@ from ncd.core import formula
 from ncd.core.size import Size
 from ncd.errors import InputError, OutputError, SizeError
 from ncd.interpret.cost import breakdown, regime
-from ncd.interpret.cost.measure import numbers_of
 from ncd.interpret.cost.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def roofline(found: Roofline, path=None, **sizes):
     Source:    Williams, Waterman and Patterson 2009.
     Raises:    SizeError: A size is missing. OutputError: No matplotlib, an unknown suffix.
     """
-    numbers = numbers_of(sizes)
+    numbers = found._cost._sized(sizes)
     rows = []
     for share in found.shares:
         flops, moved, time = (each.evaluate(numbers) for each in (share.flops, share.bytes, share.time))

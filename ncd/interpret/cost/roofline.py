@@ -19,7 +19,7 @@ from ncd.interpret.cost import fusion
 from ncd.interpret.cost.algebra import limit, positive_roots
 from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.machine import Machine, in_dtype, machine, width
-from ncd.interpret.cost.measure import Meter, Total, cost_of, numbers_of
+from ncd.interpret.cost.measure import Meter, Total, cost_of
 from ncd.interpret.cost.measures import quotient
 from ncd.interpret.cost.rules import array_bytes, total_bytes
 
@@ -176,9 +176,9 @@ class Roofline:
         """The times, the FLOPs, the bytes and the intensity (nan where nothing moves) as numbers.
 
         Raises:
-            SizeError: A size that they depend on is not given, or is not positive.
+            SizeError: A size that they depend on is not given; an axis is not positive at those.
         """
-        numbers = numbers_of(sizes)
+        numbers = self._cost._sized(sizes)
         names = ("flops", "bytes", "compute", "memory", "time", "time_by_operation", "ridge")
         found = {name: getattr(self, name).evaluate(numbers) for name in names}
         return found | {"intensity": quotient(found["flops"], found["bytes"])}

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
+from ncd.core.check import check
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import Size, as_size
@@ -40,6 +41,16 @@ def whole_numbers_of(sizes: Mapping) -> dict[str, int]:
         if not isinstance(value, int) or value < 1:
             raise SizeError(f"the size {name} = {sizes[name]} is not a positive integer")
     return found
+
+
+def sized(diagram: Diagram, sizes: Mapping) -> dict[str, int]:
+    """Sizes given by a user, as whole numbers at which every axis of a diagram is there.
+
+    Raises:    SizeError: One is no positive integer; an axis is none at them.
+    """
+    numbers = whole_numbers_of(sizes)
+    check(diagram, deep=True, sizes=numbers)
+    return numbers
 
 
 def memory_of(diagram: Diagram, sizes: Mapping, table: Interpretation | None = None) -> tuple[Memory, Pricer]:
@@ -174,7 +185,7 @@ class Schedule:
 
     def peak(self, **sizes) -> int | float:
         """Bytes live at once at given sizes."""
-        return self.peak_memory.evaluate(whole_numbers_of(sizes))
+        return self.peak_memory.evaluate(sized(self.written, sizes))
 
     def to_jax(self, **sizes):
         """The JAX function of this schedule, see :func:`ncd.interpret.jax.compile_diagram`.
@@ -208,7 +219,7 @@ def memory_profile(diagram: Diagram | Schedule, *, interpretation: Interpretatio
     The maximum of ``during`` is the cost's ``activations`` (bytes).
 
     Raises:
-        SizeError: A size that the memory depends on is not given.
+        SizeError: A size that the memory depends on is not given, or an axis is not positive at those.
 
     >>> import ncd
     >>> for moment in memory_profile(ncd.softmax("x").op.definition(), x=8):
@@ -221,7 +232,7 @@ def memory_profile(diagram: Diagram | Schedule, *, interpretation: Interpretatio
     divide 68 32
     """
     diagram = diagram.diagram if isinstance(diagram, Schedule) else getattr(diagram, "diagram", diagram)
-    graph = diagram.graph
+    graph, sizes = diagram.graph, sized(diagram, sizes)
     during, left = memory_of(diagram, sizes, interpretation)[0].levels(range(len(graph)))
     return [Moment(op.name, graph.places.get(node, ""), during[node], left[node])
             for node, op in enumerate(graph.ops)]

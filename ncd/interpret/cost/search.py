@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ncd.core.category import Diagram
 from ncd.interpret.cost.core import Core, Part
 from ncd.interpret.cost.merging import composed
-from ncd.interpret.cost.schedule import Schedule, memory_of
+from ncd.interpret.cost.schedule import Schedule, memory_of, sized
 from ncd.interpret.interpretation import Interpretation
 from ncd.ops.control import Block, Scan
 
@@ -51,7 +51,9 @@ def best_schedule(diagram: Diagram, *, interpretation: Interpretation | None = N
     >>> wide.cost().evaluate(x=10, y=100)["activations"], found.cost().evaluate(x=10, y=100)["activations"]
     (8040, 4080)
     """
-    diagram = _insides(getattr(diagram, "diagram", diagram), sizes, interpretation)
+    diagram = getattr(diagram, "diagram", diagram)
+    sizes = sized(diagram, sizes)
+    diagram = _insides(diagram, sizes, interpretation)
     return Schedule(diagram, _lowest(diagram, sizes, interpretation), interpretation)
 
 

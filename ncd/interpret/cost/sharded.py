@@ -13,7 +13,7 @@ from ncd.errors import NcdError, SizeError
 from ncd.interpret.cost.collective import Collective, Link, Mesh, link_of
 from ncd.interpret.cost.flat import flatten, joined
 from ncd.interpret.cost.machine import Machine, in_dtype, machine
-from ncd.interpret.cost.measure import Meter, Total, cost_of, numbers_of
+from ncd.interpret.cost.measure import Meter, Total, cost_of
 from ncd.interpret.cost.placement import Placement, placement
 from ncd.interpret.cost.rules import array_bytes
 from ncd.ops.control import Scan
@@ -48,7 +48,7 @@ class Sharded:
     """
 
     def __init__(self, cost, axes: Mapping, mesh: Mesh, dtype: str, outputs: Mapping | None):
-        self.diagram, self.mesh, self.dtype = cost.diagram, mesh, dtype
+        self._cost, self.diagram, self.mesh, self.dtype = cost, cost.diagram, mesh, dtype
         meter = Meter(cost._meter.table, in_dtype(cost.convention, dtype))
         walk = _Walk(meter, mesh, axes)
         flat = flatten(meter, self.diagram)
@@ -106,7 +106,7 @@ class Sharded:
         Raises:
             SizeError: A size is not given.
         """
-        numbers = numbers_of(sizes)
+        numbers = self._cost._sized(sizes)
         return {name: getattr(self, name).evaluate(numbers)
                 for name in ("flops", "transcendentals", "reads", "writes", "params", "sent")}
 

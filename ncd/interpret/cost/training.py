@@ -15,7 +15,7 @@ from ncd.core.size import ZERO, Size
 from ncd.errors import ArityError, NcdError
 from ncd.interpret.cost import table
 from ncd.interpret.cost.breakdown import ADDED
-from ncd.interpret.cost.measure import Total, numbers_of
+from ncd.interpret.cost.measure import Total
 from ncd.interpret.cost.rules import array_bytes
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Training:
 
         Raises:    SizeError: A size that it depends on is not given, or is not positive.
         """
-        numbers = numbers_of(sizes)
+        numbers = self.cost._sized(sizes)
         return {name: size.evaluate(numbers) for name, size in self.exact.items()}
 
     def __getattr__(self, name: str):

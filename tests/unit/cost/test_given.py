@@ -7,15 +7,27 @@ import math
 import pytest
 
 import ncd
-from ncd.build.generators import iota, reduce, where
+from ncd.build.generators import elementwise, iota, reduce, where
 from ncd.build.notation import einsum
 from ncd.build.trace import pointwise, trace
 from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
 from ncd.core.size import Size
 from ncd.errors import LoadError, NcdError, SizeError
-from ncd.interpret.cost import all_gather, all_reduce, hierarchy, roofline, sharded
+from ncd.interpret.cost import (
+    Convention,
+    Schedule,
+    all_gather,
+    all_reduce,
+    best_schedule,
+    hierarchy,
+    memory_profile,
+    pareto,
+    roofline,
+    sharded,
+)
 from ncd.interpret.cost.regime import dominant, where_greater
+from ncd.nn.pooling import max_pool
 from ncd.ops import scalar
 from ncd.ops.monoid import SUM, Monoid, Semiring
 
@@ -33,6 +45,35 @@ PRODUCT = einsum("y k, x k -> y x")
 def test_a_size_is_a_positive_number(ask, value):
     with pytest.raises(SizeError, match=f"x = {value} is no size"):
         ask(x=value, y=2, k=4)
+
+
+HALVES = elementwise("exp").on("x") >> max_pool("x", 3) >> elementwise("tanh") >> elementwise("exp")
+
+
+@pytest.mark.parametrize("ask", [
+    lambda **at: HALVES.cost().evaluate(**at), lambda **at: HALVES.cost().sensitivity(**at),
+    lambda **at: HALVES.cost().training().evaluate(**at), lambda **at: HALVES.cost().by(**at),
+    lambda **at: roofline(HALVES, "h100").evaluate(**at), lambda **at: hierarchy(HALVES).evaluate(**at),
+    lambda **at: sharded(HALVES, {"x": None}, {"n": 2}).evaluate(**at),
+    lambda **at: best_schedule(HALVES, **at), lambda **at: pareto(HALVES, **at),
+    lambda **at: memory_profile(HALVES, **at), lambda **at: Schedule(HALVES, range(4)).peak(**at)],
+    ids=["cost", "sensitivity", "training", "by", "roofline", "hierarchy", "sharded", "schedule", "pareto",
+         "profile", "peak"])
+def test_no_axis_is_empty(ask):
+    """x//3 is 0 at 2: nothing is counted there, no answer is half of one."""
+    ask(x=3)
+    with pytest.raises(SizeError, match="x = x//3 is 0"):
+        ask(x=2)
+
+
+def test_a_convention_by_a_mapping_of_bytes():
+    def once(function):
+        return 1, 0
+    half = Convention("half", once, {"float": 2})
+    assert half == Convention("half", once, (("float", 2),))
+    assert HALVES.cost(half).exact["reads"] * 2 == HALVES.cost().exact["reads"]
+    with pytest.raises(NcdError, match="the convention half states no bytes of int"):
+        iota("x").cost(half)
 
 
 def test_a_condition_wants_every_size_it_depends_on():
