@@ -30,16 +30,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def ncd_says(capsys):
-    """Run a command line; returns the exit code, standard output and standard error."""
-    def say(*arguments: str) -> tuple[int, str, str]:
-        code = main(list(arguments))
-        out = capsys.readouterr()
-        return code, out.out, out.err
-    return say
-
-
 @pytest.mark.parametrize("size, words", [
     ("x=0", "`x=0`: a size is a positive whole number"), ("x=1.5", "`x=1.5`: a size is a positive"),
     ("x=abc", "`x=abc`: a size is a positive"), ("x=-3", "positive whole"), ("x=", "positive whole"),
