@@ -148,7 +148,7 @@ class Mesh:
     """Devices in a grid: named axes, each a number of devices or a symbol.
 
     Raises:
-        NcdError: No axis, or one of less than one device.
+        NcdError: No axis, one of less than one device, or what is no mapping.
 
     >>> mesh = Mesh({"data": 8, "model": "t"})
     >>> print(mesh.devices)
@@ -156,6 +156,8 @@ class Mesh:
     """
 
     def __init__(self, axes: Mapping[str, object]):
+        if not isinstance(axes, Mapping):
+            raise NcdError(f"{axes!r:.60} is no mesh", want='{"data": 8, "model": "t"}')
         self.axes = {str(name): _devices(as_size(size), str(name)) for name, size in axes.items()}
         if not self.axes:
             raise NcdError("a mesh has axes", want='{"data": 8, "model": "t"}')

@@ -189,6 +189,14 @@ def hierarchy(cost, levels: Sequence[str] = ("device", "shared"), dtype: str = "
     return Hierarchy(cost, levels, dtype, fuse, residency)
 
 
+def _range(item) -> range:
+    if isinstance(item, range):
+        return item
+    if not isinstance(item, (tuple, list)) or [*map(type, item)] != [int, int]:
+        raise NcdError(f"{item!r:.60} is no range of operations", want="(first, last + 1)")
+    return range(*item)
+
+
 def groups(fuse, levels: tuple[str, ...], flat) -> list[list[range]]:
     """For each level its fused ranges, those of deeper levels that no range of its own holds with them.
 
@@ -202,7 +210,7 @@ def groups(fuse, levels: tuple[str, ...], flat) -> list[list[range]]:
     count, made = len(flat.graph), [[] for _ in levels]
     deeper: list[range] = []
     for level in reversed(range(1, len(levels))):
-        own = sorted((range(*item) for item in given.get(levels[level], ())), key=lambda r: r.start)
+        own = sorted(map(_range, given.get(levels[level], ())), key=lambda r: r.start)
         for part in own:
             if not (0 <= part.start < part.stop <= count and part.step == 1):
                 raise NcdError(f"no operations {part.start} to {part.stop}", have=f"{count} operations",

@@ -16,6 +16,7 @@ from ncd.core.size import Size
 from ncd.errors import LoadError, NcdError, SizeError
 from ncd.interpret.cost import (
     Convention,
+    Link,
     Schedule,
     all_gather,
     all_reduce,
@@ -98,6 +99,30 @@ def test_what_costs_nothing():
 def test_devices_are_counted(collective, devices):
     with pytest.raises(NcdError, match="want    a positive integer"):
         collective(800, devices)
+
+
+@pytest.mark.parametrize("ask, words", [
+    (lambda: hierarchy(PRODUCT, residency={99: "shared"}), "there is no wire 99"),
+    (lambda: hierarchy(PRODUCT, fuse=[0]), "0 is no range of operations"),
+    (lambda: hierarchy(PRODUCT, fuse=[("a", "b")]), "is no range of operations"),
+    (lambda: sharded(PRODUCT, {"k": "n"}, ["n"]), "is no mesh"),
+    (lambda: sharded(PRODUCT, {"k": "n"}, {"n": 2}, outputs={"z": "n"}), "no result has the axis 'z'"),
+    (lambda: sharded(PRODUCT, {"k": "n"}, {"n": 2}).communication("h100", {"z": Link(1)}), "no axis 'z'"),
+    (lambda: sharded(PRODUCT, {"k": "n"}, {"n": "t"}).evaluate(x=1, y=1, k=4, t=3),
+     "the t devices of n do not divide k = k")],
+    ids=["wire", "number", "texts", "mesh", "label", "link", "devices"])
+def test_what_names_nothing_is_refused(ask, words):
+    with pytest.raises(NcdError, match=words):
+        ask()
+
+
+def test_devices_by_a_symbol_that_divide():
+    found = sharded(PRODUCT, {"k": "n"}, {"n": "t"}).evaluate(x=1, y=1, k=4, t=2)
+    assert found == sharded(PRODUCT, {"k": "n"}, {"n": 2}).evaluate(x=1, y=1, k=4)
+
+
+def test_one_unknown_in_any_collection():
+    assert ncd.solve(Size("2*x"), 10, for_=(name for name in ["x"])) == 5
 
 
 LOG = Monoid("logsumexp", scalar.ScalarFunction("logaddexp", ("x", "y"), "log(exp(x) + exp(y))"), -math.inf)
