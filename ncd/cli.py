@@ -240,6 +240,8 @@ def _look(options) -> dict:
         name, sign, labels = text.partition("=")
         if not sign or not name:
             raise InputError(f"--multi {text}", want="a name and labels, as in x=h,w")
+        if name in made.get("multi", {}):
+            raise InputError(f"--multi {text}", have=f"{name} is given twice")
         made.setdefault("multi", {})[name] = tuple(labels.replace(",", " ").split())
     if made and (options.output or ".json").lower().endswith(".json"):
         raise InputError(f"--{next(iter(made)).replace('_', '-')} without a picture", mend="add -o FILE.svg")

@@ -59,6 +59,8 @@ def masks(asked: str) -> str | dict:
         number, equals, count = text.strip().partition("=")
         if not (equals and number.isascii() and number.isdigit() and len(number) < 10):
             raise InputError(f"--masks {text}", want="skip, or an input's number and a size, as in 3=n")
+        if int(number) in counts:
+            raise InputError(f"--masks {text}", have=f"{int(number)}={counts[int(number)]} is given too")
         counts[int(number)] = parse_size(count)
     return counts
 

@@ -38,6 +38,8 @@ def described(diagram: Diagram, title: str, depth: int = 0) -> str:
     seen: dict[Operation, None] = {}
     level = [diagram]
     for _ in range(depth):
+        if not level:               # nothing is left to open, however deep was asked for
+            break
         below = []
         for outer in level:
             for op in outer.graph.ops:
