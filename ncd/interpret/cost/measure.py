@@ -178,6 +178,17 @@ class Meter:
                         for place, r in enumerate(root[wire] for wire in graph.outputs))
         return BodyCost(tuple(total.size for total in totals), rows, floor, self._peak(graph, root), returns)
 
+    def check_sizes(self, numbers: Mapping[str, int]) -> None:
+        """Raises:    SizeError: An axis of what was measured is no positive whole number at these sizes."""
+        axes = dict.fromkeys(axis for body, _ in self.numbers.values() for array in body.graph.types
+                             for axis in array.axes if axis.size.name is None)
+        found = {axis: axis.size.evaluate(numbers) for axis in axes if axis.size.symbols <= set(numbers)}
+        why = [f"{axis.label} = {axis.size} is {value}" for axis, value in found.items()
+               if not isinstance(value, int) or value < 1]
+        if why:
+            raise SizeError("sizes that are not positive whole numbers", why=why[:20],
+                            sizes=", ".join(f"{name} = {number}" for name, number in numbers.items()))
+
     def sums(self, op: Operation) -> tuple[Size, ...]:
         """What adds up, of one operation, in the order of :data:`SUMS`."""
         found = self.operation(op)

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
-from ncd.core.check import check
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import Size, as_size
@@ -43,25 +42,16 @@ def whole_numbers_of(sizes: Mapping) -> dict[str, int]:
     return found
 
 
-def sized(diagram: Diagram, sizes: Mapping) -> dict[str, int]:
-    """Sizes given by a user, as whole numbers at which every axis of a diagram is there.
-
-    Raises:    SizeError: One is no positive integer; an axis is none at them.
-    """
-    numbers = whole_numbers_of(sizes)
-    check(diagram, deep=True, sizes=numbers)
-    return numbers
-
-
 def memory_of(diagram: Diagram, sizes: Mapping, table: Interpretation | None = None) -> tuple[Memory, Pricer]:
     """The memory of a diagram in numbers, and what prices the operations of its rearrangements.
 
     Raises:
-        SizeError: A size that the memory depends on is not given (all are listed).
+        SizeError: A size that the memory depends on is not given (all are listed); an axis is empty at them.
     """
     numbers = whole_numbers_of(sizes)
     meter = Meter(table or TABLE, EXPRESSION)
     meter.measure(diagram)
+    meter.check_sizes(numbers)
     needed: set[str] = set()
     for op in diagram.graph.ops:
         made, room = meter.room(op)
@@ -179,13 +169,17 @@ class Schedule:
         return measure(self.diagram, convention, self.interpretation or COST)
 
     @cached_property
+    def _measured(self):
+        return self.cost()
+
+    @cached_property
     def peak_memory(self) -> Size:
         """Bytes live at once, as a formula: inputs, parameters and results."""
-        return self.cost().exact["peak_memory"]
+        return self._measured.exact["peak_memory"]
 
     def peak(self, **sizes) -> int | float:
         """Bytes live at once at given sizes."""
-        return self.peak_memory.evaluate(sized(self.written, sizes))
+        return self.peak_memory.evaluate(self._measured._sized(whole_numbers_of(sizes)))
 
     def to_jax(self, **sizes):
         """The JAX function of this schedule, see :func:`ncd.interpret.jax.compile_diagram`.
@@ -232,7 +226,7 @@ def memory_profile(diagram: Diagram | Schedule, *, interpretation: Interpretatio
     divide 68 32
     """
     diagram = diagram.diagram if isinstance(diagram, Schedule) else getattr(diagram, "diagram", diagram)
-    graph, sizes = diagram.graph, sized(diagram, sizes)
+    graph = diagram.graph
     during, left = memory_of(diagram, sizes, interpretation)[0].levels(range(len(graph)))
     return [Moment(op.name, graph.places.get(node, ""), during[node], left[node])
             for node, op in enumerate(graph.ops)]

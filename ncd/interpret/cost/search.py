@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ncd.core.category import Diagram
 from ncd.interpret.cost.core import Core, Part
 from ncd.interpret.cost.merging import composed
-from ncd.interpret.cost.schedule import Schedule, memory_of, sized
+from ncd.interpret.cost.schedule import Schedule, memory_of
 from ncd.interpret.interpretation import Interpretation
 from ncd.ops.control import Block, Scan
 
@@ -52,7 +52,6 @@ def best_schedule(diagram: Diagram, *, interpretation: Interpretation | None = N
     (8040, 4080)
     """
     diagram = getattr(diagram, "diagram", diagram)
-    sizes = sized(diagram, sizes)
     diagram = _insides(diagram, sizes, interpretation)
     return Schedule(diagram, _lowest(diagram, sizes, interpretation), interpretation)
 
