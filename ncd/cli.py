@@ -64,7 +64,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--depth", type=int, default=None, metavar="N",
                       help="open N levels of blocks (a model that is one block is opened once)")
     look = made.add_argument_group("options of a picture")
-    look.add_argument("--width", type=float, metavar="PIXELS", help="rows of at most this width")
+    look.add_argument("--width", type=float, metavar="PIXELS",
+                      help="rows of at most this width (characters in .txt)")
     look.add_argument("--names", metavar="'Q K V'", help="names before the inputs")
     look.add_argument("--multi", nargs="+", default=[], metavar="x=h,w", help="axes drawn as one double wire")
     look.add_argument("--legend", action="store_true", help="sizes in a panel, not on the wires")
@@ -239,8 +240,10 @@ def _look(options) -> dict:
         name, sign, labels = text.partition("=")
         if not sign or not name:
             raise InputError(f"--multi {text}", want="a name and labels, as in x=h,w")
+        if name in made.get("multi", {}):
+            raise InputError(f"--multi {text}", have=f"{name} is given twice")
         made.setdefault("multi", {})[name] = tuple(labels.replace(",", " ").split())
-    if made and not options.output:
+    if made and (options.output or ".json").lower().endswith(".json"):
         raise InputError(f"--{next(iter(made)).replace('_', '-')} without a picture", mend="add -o FILE.svg")
     return made
 
@@ -296,6 +299,7 @@ def _subject(options, model: str):
 
 # -- run and check ---------------------------------------------------------------------
 def run(options) -> int:
+    seed = given.seed(options.seed)
     diagram, title, sizes = _load(options)
     missing = sorted(diagram.symbols - set(sizes))
     if missing:
@@ -303,17 +307,17 @@ def run(options) -> int:
                         mend=f"ncd run {options.model} --size {' '.join(f'{name}=...' for name in missing)}")
     check(diagram, deep=True, sizes=sizes)
     from ncd.interpret import trial
-    timed = trial.time_jax(diagram, sizes, options.seed, _progress)
+    timed = trial.time_jax(diagram, sizes, seed, _progress)
     outputs = [{"type": str(array)} | trial.summary(value)
                for array, value in zip(diagram.cod.inside, timed.outputs)]
     if options.json:
-        print(json.dumps({"title": title, "sizes": sizes, "seed": options.seed,
+        print(json.dumps({"title": title, "sizes": sizes, "seed": seed,
                           "parameters": timed.parameters, "compile_seconds": timed.compiling,
                           "run_seconds": timed.running, "outputs": outputs}))
         return 0
     print(f"{report.head(title, diagram)}\n"
           f"sizes    {report.sizes(sizes)}\n"
-          f"inputs   random, seed {options.seed}\n"
+          f"inputs   random, seed {seed}\n"
           f"params   {timed.parameters:,} numbers\n"
           f"compile  {timed.compiling:.3g} s\n"
           f"run      {timed.running * 1000:.3g} ms, the best of {trial.REPEATS}")
@@ -325,6 +329,7 @@ def run(options) -> int:
 def check_model(options) -> int:
     if not options.tolerance >= 0:
         raise InputError(f"--tolerance {options.tolerance}", want="a number of at least 0")
+    seed = given.seed(options.seed)
     diagram, title, sizes = _load(options)
     try:
         check(diagram, deep=True)
@@ -332,7 +337,7 @@ def check_model(options) -> int:
         return _verdict(options, {"title": title, "ok": False, "types": _message(error)})
     sizes = given.small(sizes, diagram)
     from ncd.interpret import trial
-    found = trial.compare(diagram, sizes, options.seed, _progress)
+    found = trial.compare(diagram, sizes, seed, _progress)
     ok = not found.problems and found.relative <= options.tolerance
     return _verdict(options, {
         "title": title, "ok": ok, "types": "well typed", "sizes": sizes, "compared": found.compared,

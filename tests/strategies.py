@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
+from ncd.interpret.parameter import build, places
 from theory import Instance, Law
 from theory.random import Sampler, values
 from theory.variables import KINDS
@@ -62,3 +63,10 @@ def instances(law: Law) -> st.SearchStrategy[Instance]:
 def inputs(diagram: Diagram, sizes: dict[str, int]) -> st.SearchStrategy[list]:
     """Random arrays for a diagram at given sizes."""
     return seeds().map(lambda seed: values(diagram.dom, sizes, seed))
+
+
+# -- parameters ----------------------------------------------------------------------------
+def drawn(diagram: Diagram, rng, **sizes):
+    """Normal numbers for every parameter of a diagram."""
+    return build({path: rng.normal(size=[axis.size.evaluate(sizes) for axis in slot.array.axes])
+                  for path, slot in places(diagram)[0].items()})

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ncd.build.mend import keywords, mends, missing_axes
 from ncd.build.unify import unify
-from ncd.core.array import Array
+from ncd.core.array import Array, listed
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
@@ -30,10 +30,6 @@ def describe(diagram: Diagram) -> str:
     return f"`{diagram.op.name}`" if diagram.op is not None else f"`{diagram}`"
 
 
-def _shown(arrays: Sequence[Array]) -> str:
-    return ", ".join(map(str, arrays)) or "no arrays"
-
-
 def _moved(diagram: Diagram) -> tuple[int, ...]:
     """The inputs that may have any dtype: those that no operation computes with."""
     if diagram.op is not None:
@@ -49,8 +45,8 @@ def _check_types(diagram: Diagram, arrays: Sequence[Array], left: Diagram | None
         return f"cannot compose {describe(left)} with {describe(diagram)}" if left is not None \
             else f"cannot call {describe(diagram)}"
     if len(dom) != len(arrays):
-        raise ArityError(what(), have=f"{len(arrays)} arrays: {_shown(arrays)}",
-                         want=f"{len(dom)} arrays: {_shown(dom)}")
+        raise ArityError(what(), have=f"{len(arrays)} arrays: {listed(arrays)}",
+                         want=f"{len(dom)} arrays: {listed(dom)}")
     problems = [f"input {position + 1}: no axis {', '.join(missing)} in `{arrays[position]}`, "
                 f"want `{dom[position]}`" for position, missing, _ in missing_axes(dom, arrays)]
     moved = _moved(diagram)
@@ -59,7 +55,7 @@ def _check_types(diagram: Diagram, arrays: Sequence[Array], left: Diagram | None
                  if want.dtype != have.dtype and position not in moved]
     if problems:
         sizes = {a.label: a.size for array in (*arrays, *dom) for a in array.axes}
-        raise AxisError(what(), have=_shown(arrays), want=_shown(dom), why=problems,
+        raise AxisError(what(), have=listed(arrays), want=listed(dom), why=problems,
                         sizes=", ".join(f"{k} = {v}" for k, v in sizes.items()),
                         mend=mends(diagram, arrays, left, _fits))
 
@@ -94,7 +90,7 @@ def _check_capture(diagram: Diagram, arrays: Sequence[Array], extra: Sequence[Ax
         apart = fresh(label, {x for array in (*arrays, *dom, *cod) for x in array.labels})
         raise AmbiguityError(
             f"the axis {label} of input {position} would be captured by {describe(diagram)}",
-            have=_shown(arrays), want=_shown(dom), why=problems,
+            have=listed(arrays), want=listed(dom), why=problems,
             mend=["to broadcast over it, keep it apart: rename it before, "
                   f".rename({keywords({label: apart})})",
                   f'to identify the two, then take the diagonal: ncd.einsum("{label} {label} -> {label}")'])
@@ -134,7 +130,7 @@ def _aligned(diagram: Diagram, arrays: tuple[Array, ...], left: Diagram | None, 
         why = contradictions or [f"{name} is wanted, {size} is given" for name, size in changes.items()]
         mend = ", ".join(f'{name}="{size}"' if size.constant is None else f"{name}={size}"
                          for name, size in changes.items())
-        raise SizeError(what, have=_shown(arrays), want=_shown(dom), why=why,
+        raise SizeError(what, have=listed(arrays), want=listed(dom), why=why,
                         mend=f"bind it first: .bind({mend})" if changes and not contradictions
                         else "make the sizes agree, with .bind(...) or another declared size")
     _check_capture(diagram, arrays, extra)

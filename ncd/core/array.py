@@ -132,3 +132,10 @@ class Array(Ob):
         return f"Array([{axes}], {self.dtype!r}{bound})"
 
 
+def listed(arrays: Iterable[Array]) -> str:
+    """Arrays as a message names them.
+
+    >>> listed([Array([Axis("x"), Axis("k", 64)]), Array([])]), listed([])
+    ('x k=64, ()', 'no arrays')
+    """
+    return ", ".join(map(str, arrays)) or "no arrays"

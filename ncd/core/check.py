@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from ncd.core.array import Array
+from ncd.core.array import Array, listed
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
@@ -130,8 +130,8 @@ class _Problems:
         outputs = [self._wire(graph, wire, known, f"{where}output {number}")
                    for number, wire in enumerate(graph.outputs, 1)]
         if None not in outputs and tuple(outputs) != tuple(diagram.cod.inside):
-            self.faults.append(f"{where}the outputs are `{_shown(outputs)}`, "
-                               f"the codomain is `{_shown(diagram.cod.inside)}`")
+            self.faults.append(f"{where}the outputs are `{listed(outputs)}`, "
+                               f"the codomain is `{listed(diagram.cod.inside)}`")
 
     def _check_node(self, graph, node: int, op, args, first: int, known: int, where: str) -> int:
         """Check one node; returns the number of wires that exist after it."""
@@ -141,7 +141,7 @@ class _Problems:
         at = f"{where}node {node} `{op.name}`"
         dom, cod = tuple(op.dom), tuple(op.cod)
         if len(args) != len(dom):
-            self.faults.append(f"{at} reads {len(args)} wires, its domain is `{_shown(dom)}`")
+            self.faults.append(f"{at} reads {len(args)} wires, its domain is `{listed(dom)}`")
         for number, wire in enumerate(args):
             have = self._wire(graph, wire, known, f"{at} input {number + 1}")
             if have is not None and number < len(dom) and have != dom[number]:
@@ -149,8 +149,8 @@ class _Problems:
         if first != known:
             self.faults.append(f"{at} makes wires from {first} on, the next wire is {known}")
         elif tuple(graph.types[first:first + len(cod)]) != cod:
-            self.faults.append(f"{at} makes `{_shown(cod)}`, its wires are "
-                               f"`{_shown(graph.types[first:first + len(cod)])}`")
+            self.faults.append(f"{at} makes `{listed(cod)}`, its wires are "
+                               f"`{listed(graph.types[first:first + len(cod)])}`")
         for number, array in enumerate(cod, 1):
             self._check_array(array, f"{at} output {number}")
         return known + len(cod)
@@ -202,7 +202,3 @@ def _number(size: Size, sizes: Mapping[str, int]) -> float:
         return size.evaluate(sizes)
     except (SizeError, ArithmeticError):  # a division by zero, or beyond all floats
         return math.nan
-
-
-def _shown(arrays) -> str:
-    return ", ".join(map(str, arrays)) or "no arrays"

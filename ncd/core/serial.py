@@ -184,6 +184,8 @@ def _wires(data: Any, graph: Graph, reader: Reader, path: Path) -> tuple[int, ..
 # -- JSON without its loose ends -------------------------------------------------------
 def _parsed(text: str | bytes, reader: Reader) -> Any:
     """The JSON data: no duplicate names, no NaN, no infinities, nothing nested deep."""
+    if not isinstance(text, (str, bytes)):
+        reader.fail((), f"a {type(text).__name__} is no JSON text", want="a str or bytes")
     if len(text) > MAX_LENGTH:
         reader.fail((), f"a file of {len(text)} characters; at most {MAX_LENGTH}")
     try:

@@ -40,6 +40,16 @@ def sizes(texts: Sequence[str], symbols: Collection[str]) -> dict[str, int]:
     return found
 
 
+def seed(number: int) -> int:
+    """What --seed says.
+
+    Raises:    InputError: No generator takes it.
+    """
+    if not 0 <= number < 2 ** 63:
+        raise InputError(f"--seed {number}", want="0 or more, less than 2**63")
+    return number
+
+
 def masks(asked: str) -> str | dict:
     """What --masks says: a word, or how many entries of which input are true."""
     if "=" not in asked:
@@ -49,6 +59,8 @@ def masks(asked: str) -> str | dict:
         number, equals, count = text.strip().partition("=")
         if not (equals and number.isascii() and number.isdigit() and len(number) < 10):
             raise InputError(f"--masks {text}", want="skip, or an input's number and a size, as in 3=n")
+        if int(number) in counts:
+            raise InputError(f"--masks {text}", have=f"{int(number)}={counts[int(number)]} is given too")
         counts[int(number)] = parse_size(count)
     return counts
 

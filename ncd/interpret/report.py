@@ -38,6 +38,8 @@ def described(diagram: Diagram, title: str, depth: int = 0) -> str:
     seen: dict[Operation, None] = {}
     level = [diagram]
     for _ in range(depth):
+        if not level:               # nothing is left to open, however deep was asked for
+            break
         below = []
         for outer in level:
             for op in outer.graph.ops:
@@ -61,8 +63,6 @@ def write(diagram: Diagram, path: Path, title: str, depth: int = 0, **look) -> N
             want = ", ".join((*FORMATS, ".json"))
             raise OutputError(f"cannot write `{path}`: its suffix says no format",
                               have=suffix or "no suffix", want=want)
-        if suffix == ".txt" and "width" in look:            # of characters, not of pixels
-            look["width"] = int(look["width"])
         diagram.draw(path, depth=depth, **look)
         return
     text = diagram.to_json()

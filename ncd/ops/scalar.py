@@ -6,13 +6,14 @@ Python. A row of your own is a value, ``ScalarFunction("cube", ("x",), "x*x*x")`
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from ncd.core import grammar
-from ncd.errors import NotationError
+from ncd.errors import NotationError, SizeError
 
 # name: (arguments, arithmetic operations, transcendental calls), counted for one entry
 FUNCTIONS = {
@@ -54,6 +55,7 @@ class ScalarFunction:
     def __post_init__(self):
         object.__setattr__(self, "arguments", tuple(self.arguments))
         _check(self.tree, self.arguments, self.expression)
+        _literal(self.tree, self.expression)
 
     # Rows are compared for every node of a derivative: as one object first, by their hash then.
     @cached_property
@@ -142,6 +144,29 @@ def _check(tree, arguments, text, depth=0) -> None:
             _check(item, arguments, text, depth + 1)
 
 
+def _literal(tree, text) -> float | None:
+    """The number that a tree without arguments is, None for any other and for what has no value.
+
+    Raises:    NotationError: A number beyond all floats: as a whole number it could fill the memory.
+    """
+    kind = tree[0]
+    if kind == "name":
+        return None
+    parts = [] if kind == "number" else [
+        _literal(item, text) for item in (tree[2] if kind == "call" else tree[1:])]
+    if None in parts:
+        return None
+    try:
+        found = float(tree[1] if kind == "number" else PYTHON[tree[1] if kind == "call" else kind](*parts))
+    except OverflowError:
+        found = math.inf
+    except (ArithmeticError, ValueError, TypeError):
+        return None
+    if not math.isfinite(found) and kind != "call":
+        raise NotationError("a number beyond all floats in an expression", text[:100])
+    return found if math.isfinite(found) else None
+
+
 def _count(tree) -> tuple[int, int]:
     """Operations and calls for one entry; what holds no argument is a literal, made once: 0."""
     kind = tree[0]
@@ -188,17 +213,23 @@ def _evaluate(tree, values, functions):
     return functions[kind](*[_evaluate(item, values, functions) for item in tree[1:]])
 
 
+def _power(a, b):
+    """a ** b; a whole number beyond all floats is refused before it fills the memory."""
+    if type(a) is type(b) is int and b * (abs(a).bit_length() - 1) >= 1024:
+        raise SizeError("a power of whole numbers is beyond all floats")
+    return a ** b
+
+
 ARITHMETIC = {
     "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
     "/": lambda a, b: a / b, "//": lambda a, b: a // b, "%": lambda a, b: a % b,
-    "**": lambda a, b: a ** b, "negate": lambda a: -a,
+    "**": _power, "negate": lambda a: -a,
     "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
     "number": lambda value: value if isinstance(value, int) else float(value)}
 
 
 def _python_table():
-    import math
     return ARITHMETIC | {name: getattr(math, name) for name in
                          ("exp", "log", "sqrt", "tanh", "sin", "cos", "erf", "floor")} | {
         "arccos": math.acos, "abs": abs, "max": max, "min": min, "float": float,

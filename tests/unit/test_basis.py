@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import sympy
 
+from ncd.core.size import Size
+from ncd.errors import NotationError, SizeError
+from ncd.interpret import reference
 from ncd.interpret.cost import RULES as COST_RULES
 from ncd.interpret.jax.rules import RULES as JAX_RULES
 from ncd.interpret.jax.scalar import FUNCTIONS as JAX_FUNCTIONS
@@ -15,6 +18,7 @@ from ncd.interpret.reference.rules import FUNCTIONS as REFERENCE_FUNCTIONS
 from ncd.interpret.reference.rules import RULES as REFERENCE_RULES
 from ncd.ops import primitive, scalar
 from ncd.ops.monoid import MONOIDS
+from ncd.ops.pointwise import Map
 from ncd.ops.primitive import BASIS
 from ncd.ops.scalar import ARITHMETIC, FUNCTIONS, PYTHON, SCALARS
 
@@ -156,3 +160,20 @@ def test_a_monoid_is_commutative_associative_and_has_its_unit(name):
     np.testing.assert_allclose(fold(a, fold(b, c)), fold(fold(a, b), c), rtol=1e-12)
     np.testing.assert_allclose(fold(a, b), fold(b, a))
     np.testing.assert_allclose(fold(a, bool(monoid.unit) if logical else monoid.unit), a)
+
+
+@pytest.mark.parametrize("text", [
+    "x * 9**9**9**9", "x + (9**300)**300", "max(x, 10**300 * 10**300)", "x * 1e350"])
+def test_no_literal_is_beyond_all_floats(text):
+    """A text of ten characters must not be a number that fills the memory."""
+    with pytest.raises(NotationError, match="a number beyond all floats"):
+        scalar.ScalarFunction("f", ("x",), text)
+    assert scalar.ScalarFunction("f", ("x",), "x * 2**1000 / 2**1000").evaluate({"x": 3}, PYTHON) == 3
+
+
+def test_no_power_of_sizes_is_beyond_all_floats():
+    power = Map(scalar.POWER, (), (Size(9), Size("n"))).diagram
+    assert reference.run(power, n=3) == 9 ** 3
+    for run in (lambda: reference.run(power, n=10 ** 17), lambda: power.to_jax(n=10 ** 17)()):
+        with pytest.raises(SizeError, match="beyond all floats"):
+            run()

@@ -16,7 +16,6 @@ import pytest
 
 import ncd
 from ncd import cli
-from ncd.cli import main
 from ncd.interpret import trial
 from ncd.interpret.cost import MEASURES, RATIOS
 from ncd.interpret.cost.breakdown import CUTS
@@ -61,16 +60,6 @@ def folder(tmp_path, monkeypatch) -> Path:
     (tmp_path / "m.py").write_text(FILE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def ncd_says(capsys):
-    """Run a command line; returns the exit code, standard output and standard error."""
-    def say(*arguments: str) -> tuple[int, str, str]:
-        code = main(list(arguments))
-        out = capsys.readouterr()
-        return code, out.out, out.err
-    return say
 
 
 # -- show ------------------------------------------------------------------------------

@@ -30,16 +30,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def ncd_says(capsys):
-    """Run a command line; returns the exit code, standard output and standard error."""
-    def say(*arguments: str) -> tuple[int, str, str]:
-        code = main(list(arguments))
-        out = capsys.readouterr()
-        return code, out.out, out.err
-    return say
-
-
 @pytest.mark.parametrize("size, words", [
     ("x=0", "`x=0`: a size is a positive whole number"), ("x=1.5", "`x=1.5`: a size is a positive"),
     ("x=abc", "`x=abc`: a size is a positive"), ("x=-3", "positive whole"), ("x=", "positive whole"),
@@ -78,6 +68,24 @@ def test_models_that_are_not_there(ncd_says, command, model):
     code, out, err = ncd_says(command, model)
     assert (code, out) == (2, "") and err.startswith("ncd: ") and "Traceback" not in err
     assert "test_cli_refuses.py" not in err             # the place of this call says nothing to a user
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["run", "m.py:relu", "-s", "x=3", "--seed", "-1"], "--seed -1"),
+    (["check", "m.py:relu", "--seed", str(2 ** 63)], "less than 2**63"),
+    (["show", "m.py:relu", "-o", "a.txt", "--width", "nan"], "a number of characters"),
+    (["show", "m.py:relu", "-o", "a.txt", "--width", "inf"], "a number of characters"),
+    (["show", "m.py:relu", "-o", "a.json", "--theme", "dark"], "--theme without a picture"),
+    (["show", "m.py:heads", "-o", "a.svg", "--multi", "d=y,k", "d=x,k"], "d is given twice"),
+    (["cost", "m.py:heads", "--masks", "0=y,0=x"], "0=y is given too")])
+def test_numbers_and_options_that_mean_nothing(ncd_says, arguments, words):
+    code, out, err = ncd_says(*arguments)
+    assert (code, out) == (2, "") and words in err and "internal" not in err
+
+
+def test_a_depth_beyond_all_blocks_ends(ncd_says):
+    wanted = ncd_says("show", "m.py:heads", "--depth", "9")
+    assert wanted[0] == 0 and ncd_says("show", "m.py:heads", "--depth", str(10 ** 12)) == wanted
 
 
 def test_an_error_in_the_users_file_shows_its_place(ncd_says, folder):

@@ -56,7 +56,7 @@ def coefficients(size: Size, symbol: str) -> dict[Any, Size] | None:
 def leading(size: Size, axes: Iterable[str]) -> tuple[Fraction | int, Size]:
     """The degree in some axes that grow together, and the terms of that degree; the others are fixed.
 
-    A floor of a quotient grows as the quotient, a maximum as what is largest in the end.
+    A floor of a quotient grows as the quotient, a maximum as what is largest in the end, whatever its sign.
 
     Raises:
         SizeError: The leading terms cancel, so that the growth is not seen.
@@ -74,15 +74,32 @@ def leading(size: Size, axes: Iterable[str]) -> tuple[Fraction | int, Size]:
             known[atom] = (0, _alone(atom), True)
         elif atom.kind == "floor":
             degree = degrees[0] - degrees[1]
-            made = inside[0][1] / inside[1][1] if degree > 0 else _alone(atom) if degree == 0 else ZERO
-            known[atom] = (degree, made, False)
+            ratio = inside[0][1] / inside[1][1]
+            # Of a quotient that vanishes the floor is 0, or -1 if it comes from below.
+            sign = Assumptions().sign(ratio) if degree < 0 or not ratio.terms else None
+            made = ratio if degree > 0 else _alone(atom) if sign is None else Size(min(sign, 0))
+            known[atom] = (max(degree, 0), made, False)
         elif atom.kind == "group":
             known[atom] = (degrees[0], Size.rebuild(atom, (inside[0][1],)), False)
         else:
-            degree = max(degrees) if atom.kind == "max" else min(degrees)
-            best = list(dict.fromkeys(top for d, top in inside if d == degree))
-            known[atom] = (degree, best[0] if len(best) == 1 else extremum(atom.kind, best), False)
+            known[atom] = (*_last(atom.kind, inside), False)
     return _top(size, axes, known)
+
+
+def _last(kind: str, inside: Sequence[tuple]) -> tuple:
+    """The degree and the leading terms of a maximum or a minimum: what is so in the end.
+
+    Beside terms of a degree those of a lower one are as 0; a zero is of the lowest.
+    """
+    tops: dict[Any, dict[Size, None]] = {}
+    for degree, top in inside:
+        tops.setdefault(degree if top.terms else -math.inf, {})[top] = None
+    *falling, lowest = sorted(tops, reverse=True)
+    for degree in falling:
+        kept = Assumptions()._undominated([*tops[degree], ZERO], kind == "max")
+        if kept != [ZERO]:
+            return degree, extremum(kind, kept)
+    return 0 if lowest == -math.inf else lowest, extremum(kind, list(tops[lowest]))
 
 
 def _alone(atom: Atom) -> Size:
@@ -103,7 +120,8 @@ def _top(size: Size, axes: set[str], known: Mapping) -> tuple:
                 exact = exact and sure
             degree = degree + grows * exponent
             product = product * (base if exponent == 1 else base ** exponent)
-        by_degree[degree] = by_degree.get(degree, ZERO) + product
+        if product.terms:                       # a node that is 0 in the end cancels nothing
+            by_degree[degree] = by_degree.get(degree, ZERO) + product
     for degree in sorted(by_degree, reverse=True):
         if by_degree[degree].terms:
             return degree, by_degree[degree]

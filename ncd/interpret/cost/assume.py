@@ -7,12 +7,13 @@ the proof is the polynomial itself.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ncd.core import formula
-from ncd.core.size import ZERO, Atom, Size, extremum, parse_size
+from ncd.core.size import ONE, ZERO, Atom, Size, extremum, parse_size
 from ncd.errors import NotationError, SizeError
 
 SLACK = "·"                             # no label: the new variables are apart from every symbol
@@ -146,8 +147,10 @@ def _assume(text: str, number: int, written: dict[str, Size], before: tuple[str,
     left, relation, right = parse_size(parts[0].strip()), parts[1], parse_size(parts[2].strip())
     if relation in ("<", "<=", "≤"):
         left, right = right, left
-    strict = relation in ("<", ">")
-    gap = (left - right - (1 if strict else 0)).substitute(written)       # at least 0, or equal to it
+    gap = left - right
+    if relation in ("<", ">"):
+        gap = gap - _least(gap)
+    gap = gap.substitute(written)                   # at least 0, or equal to it
     against = f"`{text}`" + (f" with {', '.join(f'`{other}`' for other in before)}" if before else "")
     known = Assumptions((), written)
     if relation in ("=", "=="):
@@ -181,6 +184,12 @@ def _assume(text: str, number: int, written: dict[str, Size], before: tuple[str,
                             mend=f"give --size {name}=... instead")
         name, value = others[0]
         _write(written, name, value + slack)
+
+
+def _least(gap: Size) -> Size:
+    """What a size that is greater than 0 is at least: 1 where it is whole, 1/n where n times it is."""
+    below = math.lcm(*(c.denominator for c in gap.terms.values()))
+    return ONE / below if (gap * below).is_integral else ZERO
 
 
 def _isolations(gap: Size) -> list[tuple[str, Size]]:

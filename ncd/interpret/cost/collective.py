@@ -83,7 +83,17 @@ def link_of(on: Machine | Link | str) -> Link:
 
 
 def _collective(kind: str, bytes, devices, over: str) -> Collective:
-    return Collective(kind, over, as_size(devices), as_size(bytes))
+    return Collective(kind, over, _devices(as_size(devices), over), as_size(bytes))
+
+
+def _devices(size: Size, axis: str) -> Size:
+    """A number of devices, or a symbol.
+
+    Raises:    NcdError: A number that is no positive integer.
+    """
+    if size.constant is not None and not (isinstance(size.constant, int) and size.constant > 0):
+        raise NcdError(f"the mesh axis {axis} has {size} devices", want="a positive integer")
+    return size
 
 
 def all_reduce(bytes, devices, over: str = "n") -> Collective:
@@ -138,7 +148,7 @@ class Mesh:
     """Devices in a grid: named axes, each a number of devices or a symbol.
 
     Raises:
-        NcdError: No axis, or one of less than one device.
+        NcdError: No axis, one of less than one device, or what is no mapping.
 
     >>> mesh = Mesh({"data": 8, "model": "t"})
     >>> print(mesh.devices)
@@ -146,12 +156,11 @@ class Mesh:
     """
 
     def __init__(self, axes: Mapping[str, object]):
-        self.axes = {str(name): as_size(size) for name, size in axes.items()}
+        if not isinstance(axes, Mapping):
+            raise NcdError(f"{axes!r:.60} is no mesh", want='{"data": 8, "model": "t"}')
+        self.axes = {str(name): _devices(as_size(size), str(name)) for name, size in axes.items()}
         if not self.axes:
             raise NcdError("a mesh has axes", want='{"data": 8, "model": "t"}')
-        for name, size in self.axes.items():
-            if size.constant is not None and not (isinstance(size.constant, int) and size.constant > 0):
-                raise NcdError(f"the mesh axis {name} has {size} devices", want="a positive integer")
 
     @property
     def devices(self) -> Size:

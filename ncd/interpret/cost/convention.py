@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ncd.errors import NcdError
@@ -16,7 +16,7 @@ class Convention:
     Parameters:
         name: What tables call it.
         elementwise: (arithmetic operations, transcendental calls) of one entry of a scalar function.
-        bytes: Bytes of one element, by dtype.
+        bytes: Bytes of one element, by dtype: a mapping, or pairs.
 
     >>> from ncd.ops import scalar
     >>> EXPRESSION.elementwise(scalar.SIGMOID), UNIT.elementwise(scalar.SIGMOID)
@@ -25,10 +25,21 @@ class Convention:
 
     name: str
     elementwise: Callable[[ScalarFunction], tuple[int, int]]
-    bytes: tuple[tuple[str, int], ...] = (("float", 4), ("int", 4), ("bool", 1), ("key", 8))
+    bytes: Mapping[str, int] | tuple[tuple[str, int], ...] = (
+        ("float", 4), ("int", 4), ("bool", 1), ("key", 8))
+
+    def __post_init__(self):
+        object.__setattr__(self, "bytes", tuple(dict(self.bytes).items()))
 
     def element_bytes(self, dtype: str) -> int:
-        return dict(self.bytes)[dtype]
+        """Bytes of one element.
+
+        Raises:    NcdError: The convention states none for the dtype.
+        """
+        found = dict(self.bytes)
+        if dtype not in found:
+            raise NcdError(f"the convention {self.name} states no bytes of {dtype}", have=", ".join(found))
+        return found[dtype]
 
 
 EXPRESSION = Convention("expression", lambda function: function.operations)
@@ -63,6 +74,6 @@ def convention(value: Convention | str | None) -> Convention:
         return EXPRESSION
     if isinstance(value, Convention):
         return value
-    if value not in CONVENTIONS:
+    if not isinstance(value, str) or value not in CONVENTIONS:
         raise NcdError(f"no cost convention {value!r}", want=", ".join(CONVENTIONS))
     return CONVENTIONS[value]

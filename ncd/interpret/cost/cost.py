@@ -10,13 +10,13 @@ from ncd.core import formula
 from ncd.core.category import Diagram
 from ncd.core.check import check
 from ncd.core.javascript import javascript
-from ncd.core.size import Size, as_size
+from ncd.core.size import Size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import breakdown, table
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.growth import Regimes
-from ncd.interpret.cost.measure import Meter
-from ncd.interpret.cost.measures import MEASURES, RATIOS, Measures
+from ncd.interpret.cost.measure import Meter, numbers_of
+from ncd.interpret.cost.measures import MEASURES, RATIOS, Measures, quotient
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
 
@@ -126,9 +126,20 @@ class Cost(Regimes):
     @cached_property
     def _constrained(self) -> bool:
         """Whether some sizes are not allowed: an axis that is no plain symbol."""
+        self._body  # noqa: B018  (measures every body first)
         return any(axis.size.name is None and axis.size.constant is None
                    for body, _ in breakdown._times(self._meter, self.diagram)
                    for array in body.graph.types for axis in array.axes)
+
+    def _sized(self, sizes: Mapping) -> dict[str, int | float]:
+        """Sizes given by a user, as numbers at which every axis of the diagram is there.
+
+        Raises:    SizeError: What is given is no size; an axis is no positive whole number at it.
+        """
+        numbers = numbers_of(sizes)
+        if self._constrained and all(isinstance(value, int) for value in numbers.values()):
+            check(self.diagram, deep=True, sizes=numbers)
+        return numbers
 
     def evaluate(self, **sizes) -> dict:
         """Every measure as a number at given sizes, exact where it is whole.
@@ -146,23 +157,17 @@ class Cost(Regimes):
         >>> cost.evaluate(y=2, k=3, x=[4, 8, 16])["flops"].tolist()
         [48, 96, 192]
         """
-        numbers, many = {}, False
-        for name, value in sizes.items():
-            if hasattr(value, "__len__") and not isinstance(value, str):
-                numbers[name], many = self._numbers(name, value), True
-            else:
-                numbers[name] = self._number(name, value)
+        many = {name: self._numbers(name, value) for name, value in sizes.items()
+                if hasattr(value, "__len__") and not isinstance(value, str)}
+        numbers = self._sized({name: value for name, value in sizes.items() if name not in many}) | many
         missing = sorted(self.symbols - set(numbers))
         if missing:
             raise SizeError(f"no value for the size {', '.join(missing)}",
                             mend=f"cost.evaluate({', '.join(f'{name}=...' for name in missing)})")
-        if not many and self.diagram.symbols <= set(numbers) and self._constrained and all(
-                isinstance(value, int) for value in numbers.values()):
-            check(self.diagram, deep=True, sizes=numbers)
         found = self._evaluator(numbers)
         for name, (_, above, below) in RATIOS.items():
             total = sum(found[each] for each in below)
-            found[name] = _quotient(sum(found[each] for each in above), total)
+            found[name] = quotient(sum(found[each] for each in above), total)
         return found
 
     @staticmethod
@@ -172,13 +177,6 @@ class Cost(Regimes):
         if values.dtype.kind in "iu" and values.size and values.min() <= 0:
             raise SizeError(f"{name} = {values.min()} is no size", want="positive numbers")
         return values
-
-    @staticmethod
-    def _number(name: str, value) -> int | float:
-        number = as_size(value).constant
-        if number is None or number <= 0:
-            raise SizeError(f"{name} = {value} is no size", want="a positive number")
-        return number
 
     def code(self, language: str = "python", *measures: str) -> str:
         """The formulas as the text of a program.
@@ -253,8 +251,7 @@ class Cost(Regimes):
         percent at these sizes)
         """
         self._body  # noqa: B018
-        return breakdown.cut(self, cut, depth, assume, {
-            name: self._number(name, value) for name, value in sizes.items()})
+        return breakdown.cut(self, cut, depth, assume, self._sized(sizes))
 
     def coverage(self):
         """What share of the operations has a rule, see :class:`~ncd.interpret.cost.coverage.Coverage`."""
@@ -301,15 +298,3 @@ class Cost(Regimes):
 
     def __repr__(self):
         return f"<cost of {self.diagram}>\n{self}"
-
-
-def _quotient(above, below):
-    if hasattr(above, "__len__") or hasattr(below, "__len__"):
-        import numpy
-        below = numpy.asarray(below, float)
-        return numpy.divide(numpy.asarray(above, float), below, out=numpy.full(below.shape, numpy.nan),
-                            where=below != 0)
-    try:
-        return above / below if below else float("nan")
-    except OverflowError:               # of whole numbers: the quotient alone is beyond all floats
-        return float("inf")

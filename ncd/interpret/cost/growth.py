@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from ncd.core.size import Size, as_size
+from ncd.core.size import Size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import algebra, breakdown, regime
 from ncd.interpret.cost.measure import cost_of
@@ -66,7 +66,7 @@ class Regimes:
     def sensitivity(self, measure: str = "flops", **sizes) -> dict[str, float]:
         """{axis: by how many percent the measure grows where that axis grows by one}, at sizes."""
         size = self._measure(measure)
-        numbers = {name: as_size(value).constant for name, value in sizes.items()}
+        numbers = self._sized(sizes)
         missing = sorted(size.symbols - set(numbers))
         if missing:
             raise SizeError(f"no value for the size {', '.join(missing)}",

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ncd.core.array import Array
-from ncd.core.size import Size, as_size
+from ncd.core.size import Size
 from ncd.errors import NcdError
 from ncd.interpret.cost.flat import flatten
 from ncd.interpret.cost.machine import Machine, in_dtype, in_values, machine
@@ -49,7 +49,7 @@ class Hierarchy:
     """
 
     def __init__(self, cost, levels: tuple[str, ...], dtype: str, fuse, residency):
-        self.diagram, self.levels, self.dtype = cost.diagram, levels, dtype
+        self._cost, self.diagram, self.levels, self.dtype = cost, cost.diagram, levels, dtype
         table, convention = cost._meter.table, cost.convention
         meters = [Meter(table, in_values(convention)), Meter(table, in_dtype(convention, dtype))]
         self._flat = flatten(meters[0], self.diagram)
@@ -109,7 +109,7 @@ class Hierarchy:
             NcdError: The machine lacks such a level, or states no capacity of it.
             SizeError: A size is not given.
         """
-        numbers = {name: as_size(value).constant for name, value in sizes.items()}
+        numbers = self._cost._sized(sizes)
         return all(self.resident[name].bytes.evaluate(numbers) <= capacity
                    for name, capacity in self._capacities(on).items())
 
@@ -128,7 +128,7 @@ class Hierarchy:
         Raises:
             SizeError: A size is not given.
         """
-        numbers = {name: as_size(value).constant for name, value in sizes.items()}
+        numbers = self._cost._sized(sizes)
         return {what: {name: amount.bytes.evaluate(numbers) for name, amount in getattr(self, what).items()}
                 for what in ("moved", "resident")}
 
@@ -189,6 +189,14 @@ def hierarchy(cost, levels: Sequence[str] = ("device", "shared"), dtype: str = "
     return Hierarchy(cost, levels, dtype, fuse, residency)
 
 
+def _range(item) -> range:
+    if isinstance(item, range):
+        return item
+    if not isinstance(item, (tuple, list)) or [*map(type, item)] != [int, int]:
+        raise NcdError(f"{item!r:.60} is no range of operations", want="(first, last + 1)")
+    return range(*item)
+
+
 def groups(fuse, levels: tuple[str, ...], flat) -> list[list[range]]:
     """For each level its fused ranges, those of deeper levels that no range of its own holds with them.
 
@@ -202,7 +210,7 @@ def groups(fuse, levels: tuple[str, ...], flat) -> list[list[range]]:
     count, made = len(flat.graph), [[] for _ in levels]
     deeper: list[range] = []
     for level in reversed(range(1, len(levels))):
-        own = sorted((range(*item) for item in given.get(levels[level], ())), key=lambda r: r.start)
+        own = sorted(map(_range, given.get(levels[level], ())), key=lambda r: r.start)
         for part in own:
             if not (0 <= part.start < part.stop <= count and part.step == 1):
                 raise NcdError(f"no operations {part.start} to {part.stop}", have=f"{count} operations",

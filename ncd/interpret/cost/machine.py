@@ -233,7 +233,7 @@ def machine(value: Machine | str) -> Machine:
     """
     if isinstance(value, Machine):
         return value
-    if value not in MACHINES:
+    if not isinstance(value, str) or value not in MACHINES:
         raise NcdError(f"no machine {value!r}", want=", ".join(MACHINES),
                        mend="make one of your own: Machine(name, {dtype: FLOP/s}, levels)")
     return MACHINES[value]

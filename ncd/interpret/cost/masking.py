@@ -229,28 +229,29 @@ class _Walk:
         if isinstance(op, Map):
             if not region:
                 return NOTHING
-            flops, calls = meter.convention.elementwise(op.counted)
-            count = points(region, sizes)
-            return dense.flops - count * flops, dense.transcendentals - count * calls, ZERO
-        if isinstance(op, Reduce):
+            count, each = points(region, sizes), meter.convention.elementwise(op.counted)
+            flops, calls = (count * number for number in each)
+        elif isinstance(op, Reduce):
             region |= units(op, have[0])
             if not region:
                 return NOTHING
             sizes = {axis.label: axis.size for axis in op.array.axes}
-            flops = folds(region, sizes, set(op.cod[0].labels)) * op.monoid.function.operations[0]
+            count = folds(region, sizes, set(op.cod[0].labels))
+            flops, calls = (count * number for number in op.monoid.function.operations)
         elif isinstance(op, Segment):
             region = self._kept(op, have[0], made, self.needs[wire] or EVERYWHERE)
             if not region:
                 return NOTHING
             sizes = {axis.label: axis.size for array in op.dom for axis in array.axes}
-            flops = points(region, sizes) * op.monoid.function.operations[0]
+            count = points(region, sizes)
+            flops, calls = (count * number for number in op.monoid.function.operations)
         else:
             operands = annihilated(op, have)
             need = in_letters(region, op.out.labels, op.out_letters)
             if not need and not any(operands):
                 return NOTHING
-            flops, matrix = _contracted(op, operands, need)
-        return dense.flops - flops, ZERO, dense.matrix - matrix
+            flops, calls, matrix = _contracted(op, operands, need)
+        return dense.flops - flops, dense.transcendentals - calls, dense.matrix - matrix
 
 
 def _in_labels(region: Region, labels, letters) -> Region:
@@ -259,8 +260,8 @@ def _in_labels(region: Region, labels, letters) -> Region:
     return renamed(region, dict(zip(map(str, letters), labels)))
 
 
-def _contracted(op: Einsum, operands: list[Region], need: Region) -> tuple[Size, Size]:
-    """The FLOPs of an einsum within regions, in letters, and those of them that matrix units do.
+def _contracted(op: Einsum, operands: list[Region], need: Region) -> tuple[Size, Size, Size]:
+    """The FLOPs, calls and matrix FLOPs of an einsum within regions, in letters.
 
     A step makes the products where what it has so far is not 0, and whose sum is read later on.
     """

@@ -8,6 +8,7 @@ the schedule that the graph is, and is only lax.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
@@ -15,8 +16,8 @@ from ncd.core.check import holds_a_diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.pause import without_collection
-from ncd.core.size import ZERO, Atom, Size, extremum
-from ncd.errors import InputError
+from ncd.core.size import ZERO, Atom, Size, as_size, extremum
+from ncd.errors import InputError, SizeError
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.rules import OperationCost, array_bytes, is_view, lifted, stated, work
 from ncd.interpret.interpretation import Interpretation
@@ -50,6 +51,18 @@ def cost_of(given):
         raise InputError(f"{given!r:.60} is neither a cost nor a diagram",
                          mend="ncd.load(name) gives the diagram that a name means")
     return diagram.cost()
+
+
+def numbers_of(sizes: Mapping) -> dict[str, int | float]:
+    """Sizes given by a user, as numbers.
+
+    Raises:    SizeError: One is no positive number.
+    """
+    found = {name: as_size(value).constant for name, value in sizes.items()}
+    for name, number in found.items():
+        if number is None or number <= 0:
+            raise SizeError(f"{name} = {sizes[name]} is no size", want="a positive number")
+    return found
 
 
 class Total:
@@ -164,6 +177,17 @@ class Meter:
         returns = tuple(r if r is None or r < len(graph.inputs) else -1 - first.setdefault(r, place)
                         for place, r in enumerate(root[wire] for wire in graph.outputs))
         return BodyCost(tuple(total.size for total in totals), rows, floor, self._peak(graph, root), returns)
+
+    def check_sizes(self, numbers: Mapping[str, int]) -> None:
+        """Raises:    SizeError: An axis of what was measured is no positive whole number at these sizes."""
+        axes = dict.fromkeys(axis for body, _ in self.numbers.values() for array in body.graph.types
+                             for axis in array.axes if axis.size.name is None)
+        found = {axis: axis.size.evaluate(numbers) for axis in axes if axis.size.symbols <= set(numbers)}
+        why = [f"{axis.label} = {axis.size} is {value}" for axis, value in found.items()
+               if not isinstance(value, int) or value < 1]
+        if why:
+            raise SizeError("sizes that are not positive whole numbers", why=why[:20],
+                            sizes=", ".join(f"{name} = {number}" for name, number in numbers.items()))
 
     def sums(self, op: Operation) -> tuple[Size, ...]:
         """What adds up, of one operation, in the order of :data:`SUMS`."""

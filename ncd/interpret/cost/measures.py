@@ -27,6 +27,19 @@ RATIOS = {"intensity": ("FLOP/byte", ("flops",), ("reads", "writes")),
 """Each quotient of measures: its unit, what is added above and what below."""
 
 
+def quotient(above, below):
+    """A quotient of numbers or arrays; nan where it is of nothing by nothing, or by nothing."""
+    if hasattr(above, "__len__") or hasattr(below, "__len__"):
+        import numpy
+        below = numpy.asarray(below, float)
+        return numpy.divide(numpy.asarray(above, float), below, out=numpy.full(below.shape, numpy.nan),
+                            where=below != 0)
+    try:
+        return above / below if below else float("nan")
+    except OverflowError:               # of whole numbers: the quotient alone is beyond all floats
+        return float("inf")
+
+
 class Measures(Mapping):
     """{measure: size}; each is worked out once, when it is asked for."""
 

@@ -12,7 +12,7 @@ from functools import wraps
 from typing import TYPE_CHECKING
 
 from ncd.core import formula
-from ncd.core.size import Size, as_size
+from ncd.core.size import Size
 from ncd.errors import InputError, OutputError, SizeError
 from ncd.interpret.cost import breakdown, regime
 from ncd.interpret.cost.measures import MEASURES
@@ -147,7 +147,7 @@ def _letter(axis: str) -> str:
 
 
 @_styled
-def roofline(found: Roofline | Sequence[Roofline], path=None, **sizes):
+def roofline(found: Roofline, path=None, **sizes):
     """The roofline of a machine with a diagram's operations on it, at sizes.
 
     Across: intensity (FLOP/byte); up: FLOP/s that a lower bound of the time lets through. Each operation is a
@@ -155,7 +155,7 @@ def roofline(found: Roofline | Sequence[Roofline], path=None, **sizes):
     Source:    Williams, Waterman and Patterson 2009.
     Raises:    SizeError: A size is missing. OutputError: No matplotlib, an unknown suffix.
     """
-    numbers = {name: as_size(value).constant for name, value in sizes.items()}
+    numbers = found._cost._sized(sizes)
     rows = []
     for share in found.shares:
         flops, moved, time = (each.evaluate(numbers) for each in (share.flops, share.bytes, share.time))

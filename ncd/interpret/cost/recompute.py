@@ -20,7 +20,7 @@ from ncd.core.graph import Graph
 from ncd.interpret.cost.core import Core
 from ncd.interpret.cost.memory import Levels, Memory, rearranged
 from ncd.interpret.cost.rules import total_bytes
-from ncd.interpret.cost.schedule import Schedule, may_repeat, memory_of, numbers_of
+from ncd.interpret.cost.schedule import Schedule, may_repeat, memory_of, whole_numbers_of
 from ncd.interpret.cost.search import best_schedule, orders
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
@@ -116,7 +116,7 @@ class _Search:
     def __init__(self, diagram: Diagram, order: Sequence[int], sizes, table: Interpretation | None):
         self.graph = diagram.graph
         _, self.price = memory_of(diagram, sizes, table)
-        meter, numbers = self.price.meter, numbers_of(sizes)
+        meter, numbers = self.price.meter, whole_numbers_of(sizes)
         work: dict[int, int | float] = {}
         for op in self.graph.ops:
             if id(op) not in work:
@@ -234,7 +234,7 @@ def _given(diagram: Diagram, sizes, search: _Search) -> int | float:
     """The bytes of the inputs and the parameters."""
     convention = search.price.meter.convention
     arrays = (*diagram.graph.inputs, *(slot.array for slot in places(diagram)[0].values()))
-    return total_bytes(arrays, convention).evaluate(numbers_of(sizes))
+    return total_bytes(arrays, convention).evaluate(whole_numbers_of(sizes))
 
 
 def _spread(items: Sequence, count: int) -> Iterable:

@@ -25,6 +25,7 @@ from ncd.interpret.cost.algebra import (
     symbols_of,
 )
 from ncd.interpret.cost.assume import Assumptions
+from ncd.interpret.cost.measure import numbers_of
 
 
 # -- growth ------------------------------------------------------------------------------
@@ -111,12 +112,19 @@ class Condition:
         return not self.intervals
 
     def holds(self, **sizes) -> bool:
-        """Whether it holds at sizes; the axis is one of them."""
+        """Whether it holds at sizes; the axis is one of them.
+
+        Raises:    SizeError: A size that it depends on is not given, or is not positive.
+        """
         import sympy
 
         from ncd.core.size import symbol
-        at = {symbol(name): value for name, value in sizes.items()}
-        value = sympy.Integer(sizes[self.axis])
+        numbers = numbers_of(sizes)
+        needed = {self.axis}.union(*({each.name for each in getattr(end, "free_symbols", ())}
+                                     for interval in self.intervals for end in interval))
+        _all_given(needed - set(numbers))
+        at = {symbol(name): value for name, value in numbers.items()}
+        value = sympy.sympify(numbers[self.axis])
         return any((low is None or value > sympy.sympify(low).subs(at))
                    and (high is None or value < sympy.sympify(high).subs(at)) for low, high in self.intervals)
 
@@ -207,11 +215,17 @@ def _scanned(gap: Size, axis: str) -> tuple:
 
 
 # -- what dominates ------------------------------------------------------------------------
+def _all_given(missing: Iterable[str]) -> None:
+    if names := sorted(missing):
+        raise SizeError(f"no value for the size {', '.join(names)}",
+                        mend=f"give it: {', '.join(f'{name}=...' for name in names)}")
+
+
 def dominant(parts: Mapping[str, Size], axis: str,
              sizes: Mapping[str, int]) -> list[tuple[str, int, int | None]]:
     """Which part is the largest along an axis: (name, from, to) in order; the last has no end.
 
-    Of equal parts the one named first counts.
+    Of equal parts the one named first counts; without parts there is none.
 
     Parameters:
         sizes: Numbers for all other sizes.
@@ -223,10 +237,9 @@ def dominant(parts: Mapping[str, Size], axis: str,
     """
     given = {name: as_size(value) for name, value in sizes.items() if name != axis}
     parts = {name: size.substitute(given) for name, size in parts.items()}
-    missing = sorted(frozenset().union(*(size.symbols for size in parts.values())) - {axis})
-    if missing:
-        raise SizeError(f"no value for the size {', '.join(missing)}",
-                        mend=f"give it: {', '.join(f'{name}=...' for name in missing)}")
+    _all_given(frozenset().union(*(size.symbols for size in parts.values())) - {axis})
+    if not parts:
+        return []
     evaluate = formula.compiled(parts)
 
     def best(at: int) -> str:

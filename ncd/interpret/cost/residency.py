@@ -39,6 +39,10 @@ class Layout:
         for wire, node in enumerate(self.graph.last_use):
             root = self.roots[wire]
             self.last[root] = max(self.last[root], node)
+        wires = range(len(self.roots))
+        if isinstance(residency, Mapping) and (odd := [key for key in residency if key not in wires]):
+            raise NcdError(f"there is no wire {', '.join(map(repr, odd[:8]))}",
+                           want=f"0 to {len(self.roots) - 1}: inputs first, then what each operation makes")
         self.paths = [self._path(wire, residency) for wire in range(len(self.roots))]
         self.home = [self._home(root) for root in range(len(self.roots))]
 

@@ -20,6 +20,7 @@ from ncd.interpret.cost.algebra import limit, positive_roots
 from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.machine import Machine, in_dtype, machine, width
 from ncd.interpret.cost.measure import Meter, Total, cost_of
+from ncd.interpret.cost.measures import quotient
 from ncd.interpret.cost.rules import array_bytes, total_bytes
 
 TRAFFIC = ("unfused", "fused", "once")
@@ -172,14 +173,15 @@ class Roofline:
         return self.flops / self.compute / self.machine.bandwidth()
 
     def evaluate(self, **sizes) -> dict[str, int | float]:
-        """The times, the FLOPs, the bytes and the intensity as numbers.
+        """The times, the FLOPs, the bytes and the intensity (nan where nothing moves) as numbers.
 
         Raises:
-            SizeError: A size that they depend on is not given.
+            SizeError: A size that they depend on is not given; an axis is not positive at those.
         """
-        numbers = {name: as_size(value).constant for name, value in sizes.items()}
-        names = ("flops", "bytes", "compute", "memory", "time", "time_by_operation", "intensity", "ridge")
-        return {name: getattr(self, name).evaluate(numbers) for name in names}
+        numbers = self._cost._sized(sizes)
+        names = ("flops", "bytes", "compute", "memory", "time", "time_by_operation", "ridge")
+        found = {name: getattr(self, name).evaluate(numbers) for name in names}
+        return found | {"intensity": quotient(found["flops"], found["bytes"])}
 
     def bound(self, **sizes) -> str:
         """What takes longer at given sizes, ``"compute"`` or ``"memory"``; infinite sizes are limits.

@@ -79,40 +79,33 @@ def _einsum(op: Einsum, convention: Convention) -> OperationCost:
         for letter in letters:
             total = total * op.sizes[letter]
         return total
-    flops, matrix = contraction(op, lambda _, letters, kept: points(letters),
-                                lambda letters, kept: points(letters) - points(kept))
-    return work(op, convention, flops, matrix=matrix)
+    return work(op, convention, *contraction(op, lambda _, letters, kept: points(letters),
+                                             lambda letters, kept: points(letters) - points(kept)))
 
 
-def contraction(op: Einsum, points, folds) -> tuple[Size, Size]:
-    """The FLOPs of an einsum, and those of them that matrix units do.
+def contraction(op: Einsum, points, folds) -> tuple[Size, Size, Size]:
+    """The FLOPs of an einsum, the calls, and those of the FLOPs that matrix units do.
 
     Parameters:
         points: (step, letters, kept) -> how many products the step makes.
         folds: (letters, kept) -> how many entries of one array are added to another.
     """
-    multiply = sum(convention_count(op.semiring.multiply.function))
-    add = sum(convention_count(op.semiring.add.function))
-    flops, matrix, have = ZERO, ZERO, ()
+    multiply, add = op.semiring.multiply.function.operations, op.semiring.add.function.operations
+    flops, calls, matrix, have = ZERO, ZERO, ZERO, ()
     for number, step in enumerate(pairwise(op.letters, op.out_letters, op.semiring.distributive)):
         left = op.letters[step.left] if step.left is not None else have
         if step.right is None:
-            flops = flops + folds(dict.fromkeys(left), step.kept) * add
+            count, each = folds(dict.fromkeys(left), step.kept), add
         else:
             letters = dict.fromkeys((*left, *op.letters[step.right]))
-            each, count = multiply, points(number, letters, step.kept)
+            count, each = points(number, letters, step.kept), multiply
             if any(letter not in step.kept for letter in letters):
-                each += add
+                each = tuple(map(sum, zip(multiply, add)))
                 if op.semiring == SUM_PRODUCT:
-                    matrix = matrix + count * each
-            flops = flops + count * each
+                    matrix = matrix + count * each[0]
+        flops, calls = flops + count * each[0], calls + count * each[1]
         have = step.kept
-    return flops, matrix
-
-
-def convention_count(function) -> tuple[int, int]:
-    """One multiply and one add are 1 each, in every convention: a multiply-add is 2."""
-    return (1, 0) if function.operations[0] == 1 else function.operations
+    return flops, calls, matrix
 
 
 def _map(op: Map, convention: Convention) -> OperationCost:
@@ -128,7 +121,7 @@ def _pointwise(dom, cod, convention: Convention, flops: int, calls: int) -> Oper
 
 def _reduce(op: Reduce, convention: Convention) -> OperationCost:
     folded = op.array.elements - op.cod[0].elements
-    return work(op, convention, folded * op.monoid.function.operations[0])
+    return work(op, convention, *(folded * each for each in op.monoid.function.operations))
 
 
 def _topk(op: TopK, convention: Convention) -> OperationCost:
@@ -144,7 +137,7 @@ def _segment(op: Segment, convention: Convention) -> OperationCost:
     entries = op.values.elements
     for axis in op.index.without(*op.values.labels):
         entries = entries * axis.size
-    return work(op, convention, entries * op.monoid.function.operations[0])
+    return work(op, convention, *(entries * each for each in op.monoid.function.operations))
 
 
 def _solve(op: Solve, convention: Convention) -> OperationCost:

@@ -30,8 +30,11 @@ from ncd.ops.source import Random
 TABLE = Interpretation("cost", RULES)
 
 
-def numbers_of(sizes: Mapping) -> dict[str, int]:
-    """Sizes given by a user, as numbers."""
+def whole_numbers_of(sizes: Mapping) -> dict[str, int]:
+    """Sizes given by a user, as whole numbers.
+
+    Raises:    SizeError: One is no positive integer.
+    """
     found = {name: as_size(value).constant for name, value in sizes.items()}
     for name, value in found.items():
         if not isinstance(value, int) or value < 1:
@@ -43,11 +46,12 @@ def memory_of(diagram: Diagram, sizes: Mapping, table: Interpretation | None = N
     """The memory of a diagram in numbers, and what prices the operations of its rearrangements.
 
     Raises:
-        SizeError: A size that the memory depends on is not given (all are listed).
+        SizeError: A size that the memory depends on is not given (all are listed); an axis is empty at them.
     """
-    numbers = numbers_of(sizes)
+    numbers = whole_numbers_of(sizes)
     meter = Meter(table or TABLE, EXPRESSION)
     meter.measure(diagram)
+    meter.check_sizes(numbers)
     needed: set[str] = set()
     for op in diagram.graph.ops:
         made, room = meter.room(op)
@@ -165,13 +169,17 @@ class Schedule:
         return measure(self.diagram, convention, self.interpretation or COST)
 
     @cached_property
+    def _measured(self):
+        return self.cost()
+
+    @cached_property
     def peak_memory(self) -> Size:
         """Bytes live at once, as a formula: inputs, parameters and results."""
-        return self.cost().exact["peak_memory"]
+        return self._measured.exact["peak_memory"]
 
     def peak(self, **sizes) -> int | float:
         """Bytes live at once at given sizes."""
-        return self.peak_memory.evaluate(numbers_of(sizes))
+        return self.peak_memory.evaluate(self._measured._sized(whole_numbers_of(sizes)))
 
     def to_jax(self, **sizes):
         """The JAX function of this schedule, see :func:`ncd.interpret.jax.compile_diagram`.
@@ -205,7 +213,7 @@ def memory_profile(diagram: Diagram | Schedule, *, interpretation: Interpretatio
     The maximum of ``during`` is the cost's ``activations`` (bytes).
 
     Raises:
-        SizeError: A size that the memory depends on is not given.
+        SizeError: A size that the memory depends on is not given, or an axis is not positive at those.
 
     >>> import ncd
     >>> for moment in memory_profile(ncd.softmax("x").op.definition(), x=8):

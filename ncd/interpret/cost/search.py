@@ -51,7 +51,8 @@ def best_schedule(diagram: Diagram, *, interpretation: Interpretation | None = N
     >>> wide.cost().evaluate(x=10, y=100)["activations"], found.cost().evaluate(x=10, y=100)["activations"]
     (8040, 4080)
     """
-    diagram = _insides(getattr(diagram, "diagram", diagram), sizes, interpretation)
+    diagram = getattr(diagram, "diagram", diagram)
+    diagram = _insides(diagram, sizes, interpretation)
     return Schedule(diagram, _lowest(diagram, sizes, interpretation), interpretation)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis
-from ncd.core.size import ONE, Size, as_size, extremum
+from ncd.core.size import ONE, Size, extremum
 from ncd.errors import NcdError, SizeError
 from ncd.interpret.cost.collective import Collective, Link, Mesh, link_of
 from ncd.interpret.cost.flat import flatten, joined
@@ -48,7 +48,7 @@ class Sharded:
     """
 
     def __init__(self, cost, axes: Mapping, mesh: Mesh, dtype: str, outputs: Mapping | None):
-        self.diagram, self.mesh, self.dtype = cost.diagram, mesh, dtype
+        self._cost, self.diagram, self.mesh, self.dtype = cost, cost.diagram, mesh, dtype
         meter = Meter(cost._meter.table, in_dtype(cost.convention, dtype))
         walk = _Walk(meter, mesh, axes)
         flat = flatten(meter, self.diagram)
@@ -56,7 +56,7 @@ class Sharded:
         walk.params(cost._slots)
         walk.check_labels()
         _, left = walk.run(flat, inputs, ONE, "", outputs if outputs is not None else {}, outputs is not None)
-        self.collectives, self.outputs = walk.collectives, left
+        self.collectives, self.outputs, self._local = walk.collectives, left, walk.shares
         self.flops, self.transcendentals, self.reads, self.writes = (total.size * 1 for total in walk.totals)
         self.params_by_place = walk.learned
         params = Total()
@@ -76,9 +76,11 @@ class Sharded:
 
         Parameters:
             links: The links of mesh axes that have others than the machine's.
-        Raises:    NcdError: A mesh axis has no link.
+        Raises:    NcdError: A mesh axis has no link; a link is of no mesh axis.
         """
         total, links = Total(), links or {}
+        for name in links:
+            self.mesh[name]
         for item in self.collectives:
             total.add(item.time(links[item.over] if item.over in links else link_of(on)))
         return total.size * 1
@@ -104,9 +106,14 @@ class Sharded:
         """The measures of one device as numbers.
 
         Raises:
-            SizeError: A size is not given.
+            SizeError: A size is not given; devices do not divide an axis.
         """
-        numbers = {name: as_size(value).constant for name, value in sizes.items()}
+        numbers = self._cost._sized(sizes)
+        for share, what in self._local.items():
+            if share.symbols <= set(numbers) and all(type(numbers[name]) is int for name in share.symbols) \
+                    and not isinstance(share.evaluate(numbers), int):
+                raise SizeError(what, sizes=", ".join(f"{name} = {numbers[name]}"
+                                                      for name in sorted(share.symbols)))
         return {name: getattr(self, name).evaluate(numbers)
                 for name in ("flops", "transcendentals", "reads", "writes", "params", "sent")}
 
@@ -131,6 +138,7 @@ class _Walk:
         self.collectives: list[Collective] = []
         self.totals = [Total() for _ in range(4)]
         self.learned: dict[str, Size] = {}
+        self.shares: dict[Size, str] = {}           # what a device has of an axis, and that it is not whole
 
     # -- what is given -------------------------------------------------------------
     def given(self, place, array: Array, learned: bool = False) -> Sharding:
@@ -169,9 +177,10 @@ class _Walk:
         for axis, name in zip(array.axes, sharding.axes):
             if name is not None:
                 share = axis.size / self.mesh[name]
+                what = f"the {self.mesh[name]} devices of {name} do not divide {axis.label} = {axis.size}"
                 if share.constant is not None and not isinstance(share.constant, int):
-                    raise SizeError(f"the {self.mesh[name]} devices of {name} do not divide "
-                                    f"{axis.label} = {axis.size}", array=str(array))
+                    raise SizeError(what, array=str(array))
+                self.shares[share] = what
                 axis = Axis(axis.label, share)
             axes.append(axis)
         return array.with_axes(axes)
@@ -379,6 +388,9 @@ def sharded(cost, axes: Mapping, mesh: Mesh | Mapping, dtype: str = "bfloat16",
                        why="which entries a device has is not in the formula", mend="take diagram.cost()")
     if not isinstance(axes, Mapping):
         raise NcdError(f"{axes!r:.60} does not say over what axes are cut", want='{"f": "model"}')
-    for name in (outputs or {}).values():
-        mesh[name]
+    for label, name in (outputs or {}).items():
+        if name is not None:
+            mesh[name]
+        if not any(label in array.labels for array in cost.diagram.cod.inside):
+            raise NcdError(f"no result has the axis {label!r}", have=str(cost.diagram.cod))
     return Sharded(cost, axes, mesh, dtype, outputs)

@@ -46,9 +46,11 @@ def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes
     """
     if isinstance(equation, (list, tuple)):
         return _system(equation, for_, sizes)
-    name = for_ if isinstance(for_, str) else next(iter(for_), "") if len(tuple(for_)) == 1 else None
-    if name is None:
-        raise InputError("one equation has one unknown", have=f"for_={for_!r}", mend="give as many equations")
+    names = (for_,) if isinstance(for_, str) else tuple(for_)
+    if len(names) != 1:
+        raise InputError("one equation has one unknown", have=f"for_={names!r}",
+                         mend="give as many equations")
+    name, = names
     gap = _difference(equation, value)
     if name not in gap.symbols:
         raise InputError(f"the equation does not depend on {name!r}",

@@ -62,12 +62,12 @@ PREFIXES = "kMGTPEZY"
 def short(value) -> str:
     """A number with three digits and a prefix of powers of 1000.
 
-    >>> short(999), short(25_769_803_776), short(0.25)
-    ('999', '25.8G', '0.25')
+    >>> short(999), short(25_769_803_776), short(0.25), short(999.7)
+    ('999', '25.8G', '0.25', '1.00k')
     """
     if value is None:
         return "-"
-    if abs(value) < 1000:
+    if abs(value) < (1000 if isinstance(value, int) else 999.5):
         return str(value) if isinstance(value, int) else f"{value:.3g}"
     if abs(value) >= 1000 ** (len(PREFIXES) + 1):
         return f"{Decimal(value).normalize():.3g}"

@@ -116,8 +116,12 @@ class Training:
                        "state_bytes": self._state_bytes, "peak_memory": self._peak_memory}
 
     def evaluate(self, **sizes) -> dict[str, int | float]:
-        """Every measure as a number at given sizes."""
-        return {name: size.evaluate(sizes) for name, size in self.exact.items()}
+        """Every measure as a number at given sizes.
+
+        Raises:    SizeError: A size that it depends on is not given, or is not positive.
+        """
+        numbers = self.cost._sized(sizes)
+        return {name: size.evaluate(numbers) for name, size in self.exact.items()}
 
     def __getattr__(self, name: str):
         if name.startswith("_") or name not in self.exact:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
+from ncd.errors import NcdError
 from ncd.interpret.draw.mathtext import plain
 from ncd.interpret.draw.measure import FAINT, PLAIN, printable
 from ncd.interpret.draw.scene import REGION, Arc, Scene, Shape, Text, Wire
@@ -87,9 +89,16 @@ class Grid:
         return _LINES[line] if line is not None else self.faint.get((row, column), " ")
 
 
-def columns(width: int | None = None) -> int:
-    """How many characters a line has: those of the terminal where it is not given."""
-    return max(LEAST_WIDTH, shutil.get_terminal_size((100, 24)).columns if width is None else width)
+def columns(width: float | None = None) -> int:
+    """How many characters a line has: those of the terminal where it is not given.
+
+    Raises:    NcdError: A width that is no number.
+    """
+    if width is None:
+        width = shutil.get_terminal_size((100, 24)).columns
+    if isinstance(width, bool) or not isinstance(width, (int, float)) or not math.isfinite(width):
+        raise NcdError(f"width={width!r}", want="a number of characters, or None for the terminal's")
+    return max(LEAST_WIDTH, int(width))
 
 
 def write(scene: Scene, title: str = "", limit: int = 100) -> str:

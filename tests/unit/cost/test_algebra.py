@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ncd.core.formula import compiled
 from ncd.core.size import ZERO, Size, parse_size, symbol
 from ncd.errors import SizeError
-from ncd.interpret.cost.algebra import changes, coefficients, halved, limit, positive_roots
+from ncd.interpret.cost.algebra import changes, coefficients, halved, leading, limit, positive_roots
 from ncd.interpret.cost.regime import where_greater
 from tests.strategies import EXAMPLES, examples
 from tests.unit.cost.formulas import nested, points, polynomials
@@ -47,6 +47,19 @@ def test_limits():
     assert limit(parse_size("max(x*y, x**2) - y"), "x") == x ** 2
     far = limit(parse_size("g*y*(x//2) - 7*g*y + g"), "y")
     assert positive_roots(far, "x") == [14]             # what the limit leaves of y, and g, cancel
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ("max(0, y - x)", "0"), ("z + h*max(0, y - x)", "z"), ("max(3*m, y - x**2) + z", "3*m + z"),
+    ("min(5, y - x)", "-x"), ("min(5*y, x)", "5*y"), ("max(m*x**2 - x**2, x)", "m*x**2 - x**2"),
+    ("z + y//x", "z"), ("-((-y)//x)", "1"), ("x*max(0, y - x) + 2*x", "2*x")])
+def test_what_a_node_is_in_the_end(text, wanted):
+    """The value far out, whatever the signs: a part that sinks is no maximum, a ceiling does not vanish."""
+    size, (degree, top) = parse_size(text), leading(parse_size(text), ["x"])
+    assert top == parse_size(wanted)
+    at = {"x": 10 ** 9, "y": 3, "z": 5, "h": 2, "m": 7}
+    assert size.evaluate(at) == pytest.approx(top.evaluate(at), rel=1e-6)
+    assert degree == max((sum(e for a, e in m if a == "x") for m in top.terms), default=0)
 
 
 def test_limits_that_do_not_exist_are_refused():

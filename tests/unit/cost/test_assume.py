@@ -131,6 +131,14 @@ def test_a_contradiction_names_what_it_contradicts(texts):
     assert all(f"`{text}`" in str(error.value) for text in texts)
 
 
+def test_what_is_larger_by_less_than_one():
+    """x/2 > y leaves x = 2*y + 1: half a step is what whole numbers give."""
+    known = Assumptions.read(["x/2 > y"])
+    assert known.sign(parse_size("x - 2*y - 1")) is None and known.nonnegative(parse_size("x - 2*y - 1"))
+    assert known.sign(parse_size("x - 2*y")) == 1
+    known.hold({"x": 3, "y": 1})
+
+
 def test_what_cannot_be_used():
     with pytest.raises(SizeError, match="`x < 7` bounds x from above by no other size") as error:
         Assumptions.read(["x < 7"])

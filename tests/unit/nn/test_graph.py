@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from ncd.build.trace import diagram
-from ncd.core.category import Diagram
 from ncd.errors import AxisError, NcdError, NotationError
 from ncd.interpret.jax import compile_diagram
-from ncd.interpret.parameter import build, places
+from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.graph import (
     graph_convolution,
@@ -23,16 +22,12 @@ from ncd.nn.graph import (
     segment_softmax,
 )
 from ncd.nn.linear import linear
+from tests.strategies import drawn
 
 SOURCE, TARGET = np.array([0, 1, 1, 2, 3, 3]), np.array([1, 0, 2, 1, 1, 3])     # node 4 is alone
 PATH = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
 FOLDS = {"sum": sum, "mean": lambda items: sum(items) / len(items),
          "max": lambda items: np.max(items, axis=0), "min": lambda items: np.min(items, axis=0)}
-
-
-def drawn(diagram: Diagram, rng, **sizes):
-    return build({path: rng.normal(size=[axis.size.evaluate(sizes) for axis in slot.array.axes])
-                  for path, slot in places(diagram)[0].items()})
 
 
 def passed(x, fold, message=lambda a, b: a, empty=0.0):

@@ -6,18 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from ncd.core.category import Diagram
 from ncd.errors import AxisError, NcdError, NotationError, SizeError
 from ncd.interpret.jax import compile_diagram
-from ncd.interpret.parameter import build, places
+from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.activation import gelu
 from ncd.nn.mixture import mixture_of_experts, router
-
-
-def drawn(diagram: Diagram, rng, **sizes):
-    return build({path: rng.normal(size=[axis.size.evaluate(sizes) for axis in slot.array.axes])
-                  for path, slot in places(diagram)[0].items()})
+from tests.strategies import drawn
 
 
 def by_loops(p, x, top, normalised=True):

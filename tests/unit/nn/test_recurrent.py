@@ -6,19 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from ncd.core.category import Diagram
 from ncd.errors import AmbiguityError, AxisError, NcdError, NotationError
 from ncd.interpret.jax import compile_diagram
-from ncd.interpret.parameter import build, places
+from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.recurrent import bidirectional, gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
+from tests.strategies import drawn
 
 SIZES = {"x": 3, "h": 4}
-
-
-def drawn(diagram: Diagram, rng, **sizes):
-    return build({path: rng.normal(size=[axis.size.evaluate(sizes) for axis in slot.array.axes])
-                  for path, slot in places(diagram)[0].items()})
 
 
 def sigma(v):
