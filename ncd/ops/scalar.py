@@ -214,10 +214,13 @@ def _evaluate(tree, values, functions):
 
 
 def _power(a, b):
-    """a ** b; a whole number beyond all floats is refused before it fills the memory."""
+    """a ** b; a number beyond all floats is refused, a whole one before it fills the memory."""
     if type(a) is type(b) is int and b * (abs(a).bit_length() - 1) >= 1024:
         raise SizeError("a power of whole numbers is beyond all floats")
-    return a ** b
+    try:
+        return a ** b
+    except OverflowError:               # of Python's floats; arrays have inf
+        raise SizeError("a power of numbers is beyond all floats") from None
 
 
 ARITHMETIC = {

@@ -120,6 +120,12 @@ def test_the_text_is_readable():
 """
 
 
+def test_a_file_from_before_a_field_with_a_default_is_read():
+    layer = ncd.nn.linear("m -> d").on("m")
+    text = to_json(layer)
+    assert ', "stacked": 0' in text and from_json(text.replace(', "stacked": 0', "")) == layer
+
+
 def test_the_title_is_kept():
     assert json.loads(to_json(attention))["title"] == "attention"
     assert from_json(to_json(attention)).title == "attention"
