@@ -158,7 +158,7 @@ def _literal(tree, text) -> float | None:
         return None
     try:
         found = float(tree[1] if kind == "number" else PYTHON[tree[1] if kind == "call" else kind](*parts))
-    except OverflowError:
+    except (OverflowError, SizeError):
         found = math.inf
     except (ArithmeticError, ValueError, TypeError):
         return None
