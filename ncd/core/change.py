@@ -9,7 +9,8 @@ from ncd.core.category import Diagram
 from ncd.core.check import holds_a_diagram
 from ncd.core.graph import Graph
 from ncd.core.nested import once_each
-from ncd.core.op import Operation, split_fields
+from ncd.core.op import Operation
+from ncd.core.record import split_fields
 
 
 def sameness(op: Operation) -> Hashable:

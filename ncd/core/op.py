@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
+from ncd.core.record import Record
 from ncd.core.size import Size, as_size
 
 if TYPE_CHECKING:
@@ -46,15 +47,7 @@ def _coercions(cls: type) -> tuple[tuple[str, Callable], ...]:
                  if isinstance(field.type, str) and field.type in _COERCE)
 
 
-@cache
-def split_fields(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The fields that make the operation what it is, and those beside them, for pictures and the like."""
-    fields = dataclasses.fields(cls)
-    return (tuple(field.name for field in fields if field.compare),
-            tuple(field.name for field in fields if not field.compare))
-
-
-class Operation:
+class Operation(Record):
     """The base of every operation: subclass it as a frozen dataclass.
 
     A subclass has the fields that define it, the properties ``dom`` and ``cod`` (tuples of
@@ -84,11 +77,6 @@ class Operation:
     glyph = None
     tied = False
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        # Equality and the hash use the cached key; dataclass must not replace them.
-        cls.__eq__, cls.__hash__ = Operation.__eq__, Operation.__hash__
-
     def __post_init__(self):
         for name, coerce in _coercions(type(self)):
             value = getattr(self, name)
@@ -98,27 +86,6 @@ class Operation:
         if not isinstance(title, str):
             from ncd.errors import NcdError
             raise NcdError(f"the name of a {type(self).__name__.lower()} is a text, not {title!r}")
-
-    # -- identity ----------------------------------------------------------------
-    @property
-    def key(self) -> tuple:
-        """What the operation is: its class and its fields, those for pictures left out."""
-        return (type(self), *[getattr(self, name) for name in split_fields(type(self))[0]])
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash(self.key)
-
-    def __hash__(self):
-        return self._hash
-
-    def __eq__(self, other):
-        return self is other or (isinstance(other, Operation) and self._hash == other._hash
-                                 and self.key == other.key)
-
-    def __getstate__(self) -> dict:
-        """The fields only: a cached hash of texts does not outlive its process."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     # -- type --------------------------------------------------------------------
     @property

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ncd.core import grammar
+from ncd.core.record import Record
 from ncd.errors import NotationError, SizeError
 
 # name: (arguments, arithmetic operations, transcendental calls), counted for one entry
@@ -26,7 +27,7 @@ OPERATORS = {"+": 1, "-": 1, "*": 1, "/": 1, "//": 1, "%": 1,
 
 
 @dataclass(frozen=True)
-class ScalarFunction:
+class ScalarFunction(Record):
     """A function of n numbers, given by one expression.
 
     Parameters:
@@ -56,26 +57,6 @@ class ScalarFunction:
         object.__setattr__(self, "arguments", tuple(self.arguments))
         _check(self.tree, self.arguments, self.expression)
         _literal(self.tree, self.expression)
-
-    # Rows are compared for every node of a derivative: as one object first, by their hash then.
-    @cached_property
-    def _key(self) -> tuple:
-        return tuple(getattr(self, field.name) for field in fields(self))
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash(self._key)
-
-    def __hash__(self):
-        return self._hash
-
-    def __eq__(self, other):
-        return self is other or (isinstance(other, ScalarFunction) and self._hash == other._hash
-                                 and self._key == other._key)
-
-    def __getstate__(self) -> dict:
-        """The fields only: a cached hash of texts does not outlive its process."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def tree(self):
