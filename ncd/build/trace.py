@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Sequence
+from numbers import Rational, Real
 
 from ncd.core.array import Array
 from ncd.core.axis import Label
@@ -128,7 +129,7 @@ def pointwise(function: scalar.ScalarFunction, *arguments):
 
 def _is_written_as_float(value) -> bool:
     """A float of Python or of NumPy, which as a constant is an exact number."""
-    return type(value).__name__.startswith("float")
+    return isinstance(value, Real) and not isinstance(value, Rational)
 
 
 def _number(function: scalar.ScalarFunction, position: int, value):
