@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from discopy import markov, monoidal
-from discopy.cat import Ob, factory
-from discopy.monoidal import Layer
-from discopy.utils import Whiskerable
-
 from ncd.core.compose import ends, flatten
 from ncd.core.graph import Graph
+from ncd.core.partial import import_parts_only
 from ncd.errors import ArityError, NcdError
+
+import_parts_only("discopy")
+from discopy import markov, monoidal  # noqa: E402
+from discopy.cat import Ob, factory  # noqa: E402
+from discopy.monoidal import Layer  # noqa: E402
+from discopy.utils import Whiskerable  # noqa: E402
 
 __all__ = ["Box", "Category", "Copy", "Diagram", "Discard", "Functor", "Layer", "Ob", "Swap", "Ty"]
 
