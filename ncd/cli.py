@@ -269,7 +269,12 @@ def cost(options) -> int:
             text = costs.training(subject, options.policy or "everything",
                                   None if optimiser == "none" else optimiser, form)
         elif options.vs:
-            text = costs.versus(subject, _subject(options, options.vs), form)
+            other = _subject(options, options.vs)
+            if subject.title == other.title:        # the names they were given by tell them apart
+                names = (options.model, options.vs) if options.model != options.vs else \
+                    (f"{subject.title} (first)", f"{other.title} (second)")
+                subject, other = subject._replace(title=names[0]), other._replace(title=names[1])
+            text = costs.versus(subject, other, form)
         else:
             text = costs.whole(subject, form)
     print(text)

@@ -212,46 +212,45 @@ class Loops:
         return filled(run.shape(op.cod[0]), entry)
 
     def einsum(self, run, op, *values):
-        """Array after array; a letter is summed as soon as nothing needs it any more.
+        """Step after step, in the order that the operation states (held to a search elsewhere).
 
         A sum of products begins at the unit, a product and a sum at each point: n terms are 2n. A sum
-        of entries begins at its first entry: n terms are n − 1.
+        of entries begins at its first entry: n terms are n − 1. What a step makes for another is written
+        and read.
         """
         size = {letter: run.size(n) for letter, n in op.sizes.items()}
         multiply = lambda a, b: evaluate(op.semiring.multiply.function, a, b)
         add = lambda a, b: evaluate(op.semiring.add.function, a, b)
         unit = lambda monoid: self.number(np.float64(monoid.unit))
-        wanted = tuple(dict.fromkeys(op.out_letters))
-        letters, value = (op.letters[0], values[0]) if values else ((), filled((), lambda _: unit(
-            op.semiring.multiply)))
-        for n in range(1, len(values)):
-            both = tuple(dict.fromkeys((*letters, *op.letters[n])))
-            last = n == len(values) - 1
-            needed = {*op.out_letters, *(x for later in op.letters[n + 1:] for x in later)}
-            keep = tuple(x for x in both if x in needed or not (last or op.semiring.distributive))
-            gone = tuple(x for x in both if x not in keep)
+        operands = list(zip(op.letters, values))
+        for left, right, kept, _ in op.steps:
+            own, value = operands[left]
+            more, other = operands[right] if right is not None else ((), None)
+            gone = tuple(x for x in dict.fromkeys((*own, *more)) if x not in kept)
 
-            def entry(position, letters=letters, value=value, n=n, keep=keep, gone=gone):
-                place, total = dict(zip(keep, position)), None
+            def entry(position, own=own, value=value, more=more, other=other, kept=kept, gone=gone):
+                place, total = dict(zip(kept, position)), None
                 for inner in positions([size[x] for x in gone]):
                     place.update(zip(gone, inner))
-                    product = multiply(at(value, letters, place), at(values[n], op.letters[n], place))
-                    total = add(unit(op.semiring.add) if total is None else total, product) if gone \
-                        else product
+                    item = at(value, own, place)
+                    if other is not None:
+                        item = multiply(item, at(other, more, place))
+                        total = unit(op.semiring.add) if total is None and gone else total
+                    total = item if total is None else add(total, item)
                 return total
-            value, letters = filled([size[x] for x in keep], entry), keep
-        gone = tuple(x for x in dict.fromkeys(letters) if x not in wanted)
+            operands.append((kept, filled([size[x] for x in kept], entry)))
+            if len(operands) < len(values) + len(op.steps):
+                moved = WIDTH[op.out.dtype] * math.prod(size[x] for x in kept)
+                self.ledger.reads += moved
+                self.ledger.writes += moved
+        letters, value = operands[-1] if operands else ((), filled((), lambda _: unit(op.semiring.multiply)))
 
-        def entry(position):
+        def written(position):
             place = {}
             if not all(place.setdefault(x, i) == i for x, i in zip(op.out_letters, position)):
                 return unit(op.semiring.add)        # beside the diagonal
-            total = None
-            for inner in positions([size[x] for x in gone]):
-                item = at(value, letters, place | dict(zip(gone, inner)))
-                total = item if total is None else add(total, item)
-            return total
-        return filled(run.shape(op.out), entry)
+            return at(value, letters, place)
+        return filled(run.shape(op.out), written)
 
     def reduce(self, run, op, value):
         kept = op.cod[0].labels

@@ -14,12 +14,10 @@ import numpy as np
 
 from ncd.core.category import Diagram
 from ncd.core.op import lifted_axes
-from ncd.interpret.contraction import pairwise
 from ncd.interpret.jax import JAX
 from ncd.interpret.jax.scalar import OVERRIDES
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather
-from ncd.ops.monoid import SUM_PRODUCT
 from ncd.ops.multilinear import Einsum, Reindex
 from ncd.ops.pointwise import Map
 from ncd.ops.source import Random
@@ -142,7 +140,6 @@ CAUSES = {
     "narrow argument": "what one argument alone enters is computed before it is repeated along other axes",
     "remainder": "jnp.remainder gives the remainder the divisor's sign: comparisons and a choice",
     "diagonal": "a diagonal is read by a mask, a choice and a sum, and written by a choice",
-    "early sum": "jnp.einsum sums what one array alone has before it multiplies",
     "random bits": "what JAX does to bits to make them numbers"}
 
 
@@ -168,7 +165,6 @@ def difference(op, size):
         for array, letters in zip(op.arrays, op.letters):
             if len(set(letters)) < len(letters):
                 yield "diagonal", _read_diagonal(array, letters, size), 0
-        yield "early sum", _early(op, size), 0
 
 
 def _of_map(op: Map, size) -> tuple[str, int, int]:
@@ -249,22 +245,6 @@ def _positions(op: Reindex, size) -> int:
         places.append(np.clip(place // size(row.divisor), 0, size(axis.size) - 1))
     shape = jax.ShapeDtypeStruct([size(axis.size) for axis in op.array.axes], jnp.float32)
     return total(count(lambda value: value[tuple(places)], shape), "flops", "index")
-
-
-def _early(op: Einsum, size) -> int:
-    """A letter that one of two arrays has alone is summed there, and then multiplied."""
-    extra, have = 0, ()
-    points = lambda letters: math.prod(size(op.sizes[x]) for x in set(letters))
-    for step in pairwise(op.letters, op.out_letters, op.semiring.distributive):
-        left = op.letters[step.left] if step.left is not None else have
-        right, have = op.letters[step.right] if step.right is not None else (), step.kept
-        both = {*left, *right}
-        if step.right is None or op.semiring != SUM_PRODUCT or not both - set(step.kept):
-            continue
-        alone = (set(left) ^ set(right)) - set(step.kept)
-        sums = sum(points(side) - points(set(side) - alone) for side in (left, right))
-        extra += sums + 2 * points(both - alone) - 2 * points(both)
-    return extra
 
 
 def differences(diagram: Diagram, sizes, times: int = 1, into: Counter | None = None) -> Counter:

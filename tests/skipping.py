@@ -286,17 +286,27 @@ class Counter:
     def _asks_terms(self, op, have, want, mine) -> None:
         assert len(op.arrays) <= 2
         sizes = {x: self.run.size(n) for x, n in op.sizes.items()}
-        summed = set(op.sizes) - set(op.out_letters)
+        summed, held = set(op.sizes) - set(op.out_letters), [set(own) for own in op.letters]
+        # What one of two arrays has alone is summed before.
+        alone = {x for x in summed if sum(x in own for own in held) == 1} if len(held) == 2 else set()
+        entries, sums = [set() for _ in held], [set() for _ in held]
         for place in _places(mine):
-            terms = list(self._terms(op, have, place, sizes))
+            terms, products = list(self._terms(op, have, place, sizes)), set()
             for picked in terms:
-                for ask, p in zip(want, picked):
+                rest = []
+                for ask, p, own, all_, some in zip(want, picked, op.letters, entries, sums):
                     ask[p] = True
+                    rest.append(tuple(i for x, i in zip(own, p) if x not in alone))
+                    all_.add(p)
+                    some.add(rest[-1])
+                products.add(tuple(rest))
             if len(op.arrays) == 1:
                 self.ledger.flops += len(terms) - 1
             else:
-                self.ledger.flops += len(terms) * (2 if summed else 1)
-                self.matrix += len(terms) * 2 if summed else 0
+                self.ledger.flops += len(products) * (2 if summed - alone else 1)
+                self.matrix += len(products) * 2 if summed - alone else 0
+        if alone:
+            self.ledger.flops += sum(map(len, entries)) - sum(map(len, sums))
 
 
 def count(diagram: Diagram, masks=None, truths: bool = True, **sizes) -> tuple[int, int, int]:

@@ -181,7 +181,7 @@ LAWS = theory(
     CostLaw("cost of what is bound", r"c(f[n := e]) = c(f)[n := e]",
             {**SOME, "e": made("sizes", lambda s, f: bindings(s, f))},
             lambda f, e: cost(f.bind(**e)), lambda f, e: cost(f).substitute(e),
-            ("every measure; no size is 1",)),
+            ("every measure; no size is 1; an einsum of three arrays may change its order",)),
     CostLaw("cost of what is bound to 1", r"c(f[n := e]) \le c(f)[n := e]",
             {**SOME, "e": made("sizes, some of them 1", lambda s, f: bindings(s, f, 1))},
             lambda f, e: sums(f.bind(**e)), lambda f, e: sums(f).substitute(e),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ncd.build.notation import axes_of, labels_of, monoid, one_array, one_axis
 from ncd.build.trace import Wire, pointwise
 from ncd.core.array import Array
-from ncd.core.axis import Axis, fresh
+from ncd.core.axis import Axis, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
 from ncd.core.size import Size, as_size
@@ -140,7 +140,7 @@ def concat(label: str, arrays: int = 2) -> Diagram:
     if arrays < 1:
         raise NcdError("concatenation joins at least one array")
     name = one_axis(label).label
-    return Concat(tuple(Array((Axis(name, Size.symbol(f"{name}_{n}")),))
+    return Concat(tuple(Array((Axis(name, Size.symbol(derived(name, str(n)))),))
                         for n in range(1, arrays + 1)), name).diagram
 
 

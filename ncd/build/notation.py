@@ -6,7 +6,7 @@ import re
 
 from ncd.core import grammar
 from ncd.core.array import Array
-from ncd.core.axis import Axis, Label, fresh
+from ncd.core.axis import Axis, Label, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.signature import parse_axis, parse_type, split_top, words
@@ -31,7 +31,7 @@ class Term:
             size = ONE
             for term in self.group:
                 size = size * term.axis.size
-            label = match[1] or "_".join(term.axis.label for term in self.group) or "1"
+            label = match[1] or derived(*(term.axis.label for term in self.group)) or "1"
             self.axis = Axis(label, size)
         else:
             self.group, self.axis = None, parse_axis(word, whole, position)
@@ -87,12 +87,14 @@ def _letters(terms: list[Term], text: str, sizes: dict[str, Size]) -> tuple[Arra
     return Array(made), letters
 
 
-def einsum(text: str, semiring: Semiring | str = SUM_PRODUCT) -> Diagram:
+def einsum(text: str, semiring: Semiring | str = SUM_PRODUCT, order: str = "least") -> Diagram:
     """A product of arrays summed over the letters that the output lacks.
 
     Type:      the pattern's: ``"y k, x k -> y x"`` takes y k and x k to y x
     Equation:  out[y, x] = Σ_k a[y, k] b[x, k]  (over another semiring: ⊕ and ⊗)
     A letter repeated in one array takes its diagonal; ``(a b)`` splits or merges axes.
+    Products of several arrays are formed in the order of least work at the sizes of the type, which the
+    listing shows; ``order="written"`` takes them from left to right. Floats differ by their rounding.
     Raises:    NotationError, with a caret; SizeError if one letter has two sizes.
     Source:    Neural Circuit Diagrams §2 (inner and outer products, transposes, diagonals).
 
@@ -120,7 +122,7 @@ def einsum(text: str, semiring: Semiring | str = SUM_PRODUCT) -> Diagram:
         [x for _, letters in parts for x in letters] + out_letters))}
     op = Einsum(tuple(array for array, _ in parts),
                 tuple(tuple(number[x] for x in letters) for _, letters in parts),
-                Array(out.axes, kind), tuple(number[x] for x in out_letters), semiring)
+                Array(out.axes, kind), tuple(number[x] for x in out_letters), semiring, order=order)
     return _with_views(inputs, op, output, sizes)
 
 

@@ -139,7 +139,8 @@ def _number(function: scalar.ScalarFunction, position: int, value):
                        mend="call it on wires; what has no inputs, on none: f()")
     if value is not None and not isinstance(value, bool) and not getattr(value, "shape", ()):
         try:
-            return as_constant(value)
+            found = as_constant(value)
+            return value if isinstance(value, float) else found         # 2.0 is not 2 where all else is whole
         except NotationError:
             raise
         except SizeError:

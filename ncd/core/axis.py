@@ -40,6 +40,16 @@ def fresh(label: str, taken) -> Label:
     return Label(label)
 
 
+def derived(*parts: str) -> str:
+    """The label of what belongs to axes: ``x_k`` of x; one that a digit begins gets a ``_`` in front.
+
+    >>> derived("x", "k"), derived("40", "k")
+    ('x_k', '_40_k')
+    """
+    text = "_".join(parts)
+    return f"_{text}" if text[:1].isdigit() and len(parts) > 1 else text
+
+
 @dataclass(frozen=True)
 class Axis:
     """An axis: a label and a size, a positive integer or an expression in symbols.

@@ -106,6 +106,11 @@ class Operation(Record):
         """The name that listings and pictures show."""
         return type(self).__name__.lower()
 
+    @property
+    def remark(self) -> str:
+        """What a listing says of it beside its name: an order that was chosen, say."""
+        return ""
+
     def definition(self) -> Diagram | None:
         """A diagram of the same type made of simpler operations; None for a primitive."""
         return None

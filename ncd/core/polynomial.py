@@ -322,10 +322,11 @@ class Size:
             size = abs(coefficient)
             # A floor after a leading minus is bracketed: -x//2 reads as floor(-x/2).
             alone = len(monomial) == 1 and size == 1 and (coefficient > 0 or bool(pieces))
-            factors = [factor_text(a, e, alone) for a, e in monomial]
+            above = [item for item in monomial if not _divides(*item)]
+            factors = [factor_text(a, e, alone) for a, e in above]
             if size != 1 or not factors:
                 factors.insert(0, str(size) if isinstance(size, int) else f"({size})")
-            pieces.append(("- " if coefficient < 0 else "+ ") + "*".join(factors))
+            pieces.append(("- " if coefficient < 0 else "+ ") + "*".join(factors) + _below(monomial))
         if not pieces:
             return "0"
         text = " ".join(pieces)
@@ -356,6 +357,20 @@ def factor_text(atom, exponent, alone: bool) -> str:
         return text
     return f"{text}**{exponent}" if isinstance(exponent, int) and exponent > 0 \
         else f"{text}**({exponent})"
+
+
+def _divides(atom, exponent) -> bool:
+    """Whether a factor is written under a bar; a power of a sum is not, which would be multiplied out."""
+    return isinstance(exponent, int) and exponent < 0 and (
+        exponent == -1 or isinstance(atom, str) or atom.kind != "group")
+
+
+def _below(monomial: tuple) -> str:
+    """What a product is divided by: ``/h``, ``/(h*k)``, ``/(x + 1)``."""
+    symbols = [factor_text(a, -e, False) for a, e in monomial if isinstance(a, str) and _divides(a, e)]
+    nodes = [factor_text(a, -e, False) for a, e in monomial if not isinstance(a, str) and _divides(a, e)]
+    text = "" if not symbols else f"/{symbols[0]}" if len(symbols) == 1 else f"/({'*'.join(symbols)})"
+    return text + "".join(f"/{node}" for node in nodes)
 
 
 def _times(left: tuple, right: tuple) -> tuple:

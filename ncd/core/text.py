@@ -59,7 +59,8 @@ def listing(diagram: Diagram) -> str:
         call = f"{op.name}({', '.join(names[wire] for wire in args)})"
         place = f"  [{places[node]}]" if node in places else ""
         made = ", ".join(names[wire] for wire in wires) or "()"
-        rows.append((made, call + place, ", ".join(str(array) for array in op.cod)))
+        remark = f"  {op.remark}" if op.remark else ""
+        rows.append((made, call + place + remark, ", ".join(str(array) for array in op.cod)))
     left = max((len(row[0]) for row in rows), default=0)
     middle = max((len(row[1]) for row in rows), default=0)
     lines = []

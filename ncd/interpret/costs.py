@@ -205,7 +205,7 @@ def versus(one: Subject, other: Subject, form: str) -> str:
             for name, unit, left, right, ratio in cells])
     lines = [one.head(), *table.hung("versus   ", f"{other.title} : {other.diagram}"), ""]
     if one.cost.symbols | other.cost.symbols <= set(one.sizes):
-        names = [title if len(title) <= 18 else f"{title[:17]}…" for title in (one.title, other.title)]
+        names = _shortened(one.title, other.title)
         lines.append(f"{'measure':<17}{'unit':<10}{names[0]:>18}{names[1]:>20}{'ratio':>11}")
         for name, unit, left, right, share in rows:
             ratio = "" if share is None else table.times(share)
@@ -220,6 +220,14 @@ def versus(one: Subject, other: Subject, form: str) -> str:
                 made.append((("", "ratio"), share, "" if one.sizes else table.times(share)))
         lines.append(table.columns(made, (15, 9), one.sizes, bool(one.sizes)))
     return _ended("\n".join([*lines, "", *_where(one, other, conditions)]))
+
+
+def _shortened(*titles: str) -> list[str]:
+    """Titles in 18 letters: their beginnings, or their ends where the beginnings are one."""
+    found = [title if len(title) <= 18 else f"{title[:17]}…" for title in titles]
+    if len(set(found)) < len(set(titles)):
+        found = [title if len(title) <= 18 else f"…{title[-17:]}" for title in titles]
+    return found
 
 
 def _where(one: Subject, other: Subject, conditions: Mapping[str, Any]) -> list[str]:

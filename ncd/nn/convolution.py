@@ -15,7 +15,7 @@ from ncd.build.generators import equal
 from ncd.build.notation import axes_of, one_axis, size_of
 from ncd.build.trace import pointwise, trace
 from ncd.core.array import Array
-from ncd.core.axis import Axis, Label, fresh
+from ncd.core.axis import Axis, Label, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.size import ZERO, Size
@@ -125,7 +125,7 @@ class Convolution(OnOneArray):
         if self.groups is not None:
             group = (Axis(fresh("group", taken), self.groups),)
             taken.add(group[0].label)
-            inputs, outputs = ((Axis(fresh(f"{axis.label}_{side}", taken), axis.size / self.groups),)
+            inputs, outputs = ((Axis(fresh(derived(axis.label, side), taken), axis.size / self.groups),)
                                for axis, side in ((inputs[0], "in"), (outputs[0], "out")))
             (wire,) = graph.add(View(self.array, self.inputs, (*group, *inputs)), (wire,))
         (wire,) = self._starred(graph, wire, group, inputs, outputs)
@@ -144,7 +144,7 @@ class Convolution(OnOneArray):
         array = graph.types[wire]
         new = {axis.label: Axis(fresh(axis.label, array.labels), axis.size) for axis in outputs}
         taken = {*array.labels, *new, *(axis.label for axis in new.values())}
-        kernels = tuple(Axis(fresh(f"{w.label}_k", taken), w.kernel) for w in self.windows)
+        kernels = tuple(Axis(fresh(derived(w.label, "k"), taken), w.kernel) for w in self.windows)
         summed = tuple(axis.label for axis in (*inputs, *kernels))
         weight = Array((*group, *inputs, *new.values(), *kernels))
         (theta,) = graph.add(Parameter("weight", weight, Initialiser("normal", 2 ** 0.5, summed)), ())
@@ -229,7 +229,7 @@ def _multiple(axis: Axis, groups: Size) -> Axis:
     """An axis whose size the groups divide; one of no stated size gets a symbol for its part."""
     if axis.size.name != axis.label or (axis.size / groups).is_integral:
         return axis
-    return Axis(axis.label, groups * Size.symbol(f"{axis.label}_group"))
+    return Axis(axis.label, groups * Size.symbol(derived(axis.label, "group")))
 
 
 def depthwise_separable(spatial: str, channels: str, kernel=3, stride=1, dilation=1, padding=0,

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ncd.core.array import Array
-from ncd.core.axis import Axis, Label, fresh
+from ncd.core.axis import Axis, Label, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
@@ -138,7 +138,7 @@ class Star(Operation):
         """The reindexing that puts an axis for each of the other two letters where one stood."""
         at = letters.index(solved)
         label, other = array.labels[at], tap.l if solved == tap.i else tap.i
-        kernel = Axis(fresh(f"{label}_k", taken), self.sizes[tap.j])
+        kernel = Axis(fresh(derived(label, "k"), taken), self.sizes[tap.j])
         taken.add(kernel.label)
         window = Window(label, self.sizes[tap.j], tap.stride, tap.dilation, tap.before, tap.after)
         row: Row = (window.scattered if solved == tap.i else window.gathered)(label, kernel.label)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ncd.build.notation import size_of
 from ncd.core.array import Array
-from ncd.core.axis import Axis, Label, fresh
+from ncd.core.axis import Axis, Label, derived, fresh
 from ncd.core.size import ONE, Size
 from ncd.errors import AxisError, SizeError
 from ncd.ops.multilinear import Reindex, Row, affine
@@ -74,7 +74,7 @@ def unfold(array: Array, windows: Sequence[Window], fill: float | None, sizes: S
             rows.append(affine(0, {axis.label: 1}))
             continue
         window, size = found[axis.label]
-        kernel = Axis(fresh(f"{axis.label}_k", names), window.kernel)
+        kernel = Axis(fresh(derived(axis.label, "k"), names), window.kernel)
         names.add(kernel.label)
         inner[axis.label] = kernel
         axes += [Axis(axis.label, size), kernel]

@@ -154,7 +154,7 @@ class Scan(Operation):
 
     @property
     def name(self) -> str:
-        return f"{self.title}[{self.axis}]"
+        return f"{self.title}[{self.axis}{' reversed' if self.reverse else ''}]"
 
     def extend(self, arrays):
         """Lift the body; states take every lifted axis, by repetition where they lack it."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.op import Operation, lifted_axes, place_lifted
-from ncd.core.size import ONE, ZERO, Size, as_size
-from ncd.errors import AxisError, SizeError
+from ncd.core.size import ONE, ZERO, Size
+from ncd.errors import AxisError, NcdError, SizeError
+from ncd.ops.contraction import ORDERS, Contraction, contractions, weight
 from ncd.ops.monoid import SUM_PRODUCT, Semiring
+from ncd.ops.row import Row, affine
 
 
 def union_axes(arrays: tuple[Array, ...]) -> tuple[Axis, ...]:
@@ -48,6 +49,7 @@ class Einsum(Operation):
     Equation:  out[o] = Σ over letters not in o of Π_i arrays_i[letters_i]
     Letters repeated inside one array take its diagonal; an output letter repeated puts the
     result on a diagonal; an output letter that no input has repeats the result along it.
+    ``order`` says in which order the products of several arrays are formed, see :attr:`steps`.
     ``lifted`` remembers which labels it was broadcast over; it is no part of what it computes.
     Flags:     deterministic, linear in each input (sum-product)
     """
@@ -58,11 +60,14 @@ class Einsum(Operation):
     out_letters: tuple[int, ...]
     semiring: Semiring = SUM_PRODUCT
     lifted: tuple[Label, ...] = field(default=(), compare=False)
+    order: str = "least"
 
     primitive = True
 
     def __post_init__(self):
         super().__post_init__()
+        if self.order not in ORDERS:
+            raise NcdError(f"an einsum has no order {self.order!r}", want=" or ".join(map(repr, ORDERS)))
         # Letters are numbered by first appearance, so that equal einsums are equal records.
         order: dict[int, int] = {}
         for letters in (*self.letters, self.out_letters):
@@ -104,16 +109,49 @@ class Einsum(Operation):
                 for array, letters in zip((*self.arrays, self.out), (*self.letters, self.out_letters))
                 for axis, letter in zip(array.axes, letters)}
 
-    @property
-    def name(self) -> str:
+    @cached_property
+    def steps(self) -> tuple[Contraction, ...]:
+        """The sums and products that it is carried out in: programs run them and costs count them.
+
+        The order of least work at the sizes of the type. A symbol counts as one large number, the same for
+        all: an order that is dearer at all sizes is never taken, and to bind sizes may change the order.
+
+        >>> from ncd.build.notation import einsum
+        >>> print(einsum("i j, j k, k -> i").op.remark)
+        by j k, k -> j; i j, j -> i
+        >>> print(einsum("i j, j k, k -> i", order="written").op.remark)
+        by i j, j k -> i k; i k, k -> i
+        """
+        sizes = tuple(weight(self.sizes[letter]) for letter in range(len(self.sizes)))
+        return contractions(self.letters, self.out_letters, sizes, self.semiring.distributive, self.order)
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
         names: dict[int, str] = {}
         for array, letters in zip((*self.arrays, self.out), (*self.letters, self.out_letters)):
             for label, letter in zip(array.labels, letters):
                 names.setdefault(letter, label)
+        return names
+
+    def _pattern(self, sides, out) -> str:
         def side(letters):
-            return " ".join(names[letter] for letter in letters) or "()"
-        text = ", ".join(map(side, self.letters)) + " -> " + side(self.out_letters)
+            return " ".join(self._names[letter] for letter in letters) or "()"
+        return f"{', '.join(map(side, sides))} -> {side(out)}"
+
+    @property
+    def name(self) -> str:
+        text = self._pattern(self.letters, self.out_letters)
         return f"einsum[{text}]" if self.semiring == SUM_PRODUCT else f"{self.semiring.name}[{text}]"
+
+    @property
+    def remark(self) -> str:
+        if len(self.steps) < 2:
+            return ""
+        operands, found = [*self.letters, *(step.kept for step in self.steps)], []
+        for step in self.steps:
+            sides = [operands[n] for n in (step.left, step.right) if n is not None]
+            found.append(self._pattern(sides, step.kept))
+        return "by " + "; ".join(found)
 
     def extend(self, arrays):
         # Lifted again from what was lifted first, so that the order does not depend on the stages.
@@ -131,25 +169,7 @@ class Einsum(Operation):
         out = place_lifted(base, arrays, self.out.with_axes(self.out.without(*self.lifted)))
         known |= dict(zip(self.out.labels, self.out_letters))
         return Einsum(arrays, tuple(letters), out, tuple(known[label] for label in out.labels),
-                      self.semiring, tuple(axis.label for axis in extra))
-
-
-class Row(NamedTuple):
-    """One input index as an affine function of output indices: (offset + Σ c·p) / divisor."""
-
-    offset: Size
-    terms: tuple[tuple[Label, Size], ...]
-    divisor: Size = ONE
-
-
-def affine(offset=0, terms=(), divisor=1) -> Row:
-    """A row of a reindexing from plain numbers and labels.
-
-    >>> affine(-1, {"i": 2, "j": 1}).offset
-    Size('-1')
-    """
-    items = terms.items() if hasattr(terms, "items") else terms
-    return Row(as_size(offset), tuple((Label(label), as_size(c)) for label, c in items), as_size(divisor))
+                      self.semiring, tuple(axis.label for axis in extra), self.order)
 
 
 @dataclass(frozen=True)
@@ -249,8 +269,12 @@ class Reindex(Operation):
             names = [f"{moved[a.label]}→{a.label}" if moved[a.label] != a.label else str(a.label)
                      for a in self.axes]
             return f"transpose[{' '.join(names)}]"
-        pieces = [f"{axis.label}:{read(row)}" for axis, row in zip(self.array.axes, self.rows)
-                  if read(row) != axis.label]
+        # What is read where it stands is named where fewer or more entries are left: x=4 of a slice from 0.
+        sizes = {axis.label: axis for axis in self.axes}
+        pieces = [f"{axis.label}:{read(row)}" if read(row) != axis.label else str(sizes[axis.label])
+                  for axis, row in zip(self.array.axes, self.rows)
+                  if read(row) != axis.label or sizes[axis.label].size != axis.size]
+        pieces += [f"fill {self.fill:g}"] if self.fill else []
         return f"reindex[{' '.join(pieces)}]"
 
     def extend(self, arrays):

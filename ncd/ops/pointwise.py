@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 
 from ncd.core.array import Array
@@ -14,7 +13,8 @@ from ncd.core.size import Size, as_size
 from ncd.errors import ArityError, AxisError
 from ncd.ops.monoid import Monoid
 from ncd.ops.multilinear import union_axes
-from ncd.ops.scalar import POWER, TO_FLOAT, ScalarFunction
+from ncd.ops.scalar import POWER, TO_FLOAT, WHERE, ScalarFunction
+from ncd.ops.source import number_text
 
 # What may be asked of truth values alone.
 LOGICAL = ("both", "either", "opposite")
@@ -26,13 +26,6 @@ def as_constant(value):
     if value is None or (isinstance(value, float) and math.isinf(value)):
         return value
     return as_size(value)
-
-
-def _decimal(value) -> str:
-    """A constant argument as a text: 1e-05 and not (1/100000), where both are the same number."""
-    number = getattr(value, "constant", None)
-    text = f"{float(number):g}" if isinstance(number, Fraction) else str(value)
-    return text if not isinstance(number, Fraction) or Fraction(text) == number else str(value)
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ class Map(Operation):
     def __post_init__(self):
         super().__post_init__()
         constants = tuple(map(as_constant, self.constants)) or (None,) * self.function.arity
-        object.__setattr__(self, "constants", constants)
+        object.__setattr__(self, "constants", self._as_written(constants))
         free = sum(c is None for c in constants)
         if len(constants) != self.function.arity or free != len(self.arrays):
             raise ArityError(f"`{self.function.name}` takes {self.function.arity} arguments",
@@ -66,6 +59,14 @@ class Map(Operation):
                             mend="compare it, as in x > 0" if problem.endswith("of truth values") and
                             {"int", "float"} & {array.dtype for array in self.arrays} else
                             'make it float, ncd.elementwise("to_float"), or compare it, as in x > 0')
+
+    def _as_written(self, constants: tuple) -> tuple:
+        """The constants; whole floats stay floats where nothing else says that the result is one."""
+        chosen = self.function == WHERE and constants[:1] == (None,)
+        if self.function.dtype != "same" or len(self.arrays) > chosen or not all(
+                c is None or (isinstance(c, Size) and c.is_integral) for c in constants):
+            return constants
+        return tuple(given if isinstance(given, float) else c for given, c in zip(self.constants, constants))
 
     def _dtype_problem(self) -> str:
         """Why the function has no meaning on these dtypes; empty if it has one."""
@@ -146,7 +147,7 @@ class Map(Operation):
     def name(self) -> str:
         if all(c is None for c in self.constants):
             return self.function.name
-        shown = ["·" if c is None else _decimal(c) for c in self.constants]
+        shown = ["·" if c is None else number_text(c) for c in self.constants]
         return f"{self.function.name}[{', '.join(shown)}]"
 
     def extend(self, arrays):

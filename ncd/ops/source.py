@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
+from math import isfinite
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis
@@ -20,6 +23,40 @@ def _frozen(value):
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(item) for item in value)
     return value if isinstance(value, (bool, float)) else as_size(value)
+
+
+MOST_DIGITS, MOST_SHOWN = 17, 12
+
+
+def number_text(value) -> str:
+    """A number as it is written: 1e-05 and not 1/100000, -1e+30 and not thirty-one digits; a size as it is.
+
+    >>> number_text(as_size(1 - 0.8)), number_text(as_size(-1e30)), number_text(as_size("1/3"))
+    ('0.19999999999999996', '-1e+30', '1/3')
+    """
+    number = getattr(value, "constant", value)
+    if number is None or isinstance(number, bool) or (isinstance(number, float) and not isfinite(number)):
+        return str(value)
+    exact = Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
+    if exact.denominator == 1 and abs(exact) < 10 ** MOST_DIGITS:
+        return str(exact)
+    try:
+        text = repr(float(exact))
+    except OverflowError:
+        return str(exact)
+    short = min(text, f"{float(exact):g}", key=lambda item: (Fraction(item) != exact, len(item)))
+    return short if Fraction(short) == exact else str(exact)
+
+
+def _literal(value: tuple) -> str:
+    """A literal array as a text: all of it where it is short, else its beginning, count and a checksum."""
+    entries = [number_text(entry) for entry in _entries(value)]
+    if len(entries) <= MOST_SHOWN:
+        def shown(item):
+            return f"[{', '.join(map(shown, item))}]" if isinstance(item, tuple) else number_text(item)
+        return shown(value)
+    checksum = zlib.crc32(f"{_shape(value)} {entries}".encode())
+    return f"[{', '.join(entries[:4])}, …] {len(entries)} entries #{checksum:08x}"
 
 
 def _shape(value) -> tuple[int, ...]:
@@ -83,9 +120,12 @@ class Constant(Operation):
     def cod(self):
         return (self.array,)
 
-    @property
+    @cached_property
     def name(self) -> str:
-        return f"constant[{self.value}]" if not isinstance(self.value, tuple) else "constant"
+        value = self.value
+        if isinstance(value, tuple):
+            return f"constant{_literal(value)}"
+        return f"constant[{value if isinstance(value, float) else number_text(value)}]"
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,6 @@ BY_CAUSE = [
     ("fill", nn.max_pool("x", 3, 2, 1).on("x"), "operations", "3*((x - 1)//2 + 1)"),
     ("fill", nn.convolution("x", "c -> e", padding=1), "operations", "0"),
     ("diagonal", nn.normalised_adjacency("n"), "operations", "n*n"),
-    ("early sum", ncd.einsum("a b, c -> a c"), "operations", "a*b - a + 2*a*c - 2*a*b*c"),
     ("narrow argument", ncd.elementwise(ncd.ops.scalar.ScalarFunction("f", ("x", "y"), "-x + y")).on("a, b"),
      "operations", "a - a*b"),
     ("remainder", ncd.elementwise("remainder", None, 3).on("x"), "operations", "6*x + 1")]

@@ -103,7 +103,7 @@ def all_reduce(bytes, devices, over: str = "n") -> Collective:
     Source:    Thakur, Rabenseifner & Gropp 2005, §4.5, with ring algorithms for both halves.
 
     >>> print(all_reduce("B", "n").sent)
-    2*B - 2*B*n**(-1)
+    2*B - 2*B/n
     """
     return _collective("all-reduce", bytes, devices, over)
 

@@ -270,11 +270,11 @@ def _contracted(op: Einsum, operands: list[Region], need: Region) -> tuple[Size,
     def sizes(letters):
         return {str(letter): op.sizes[letter] for letter in letters}
 
-    def count(number: int, letters, kept) -> Size:
-        known = frozenset().union(*operands[:number + 2])
-        region = over(known, set(map(str, letters))) | over(everything, set(map(str, kept)))
+    def count(step, letters) -> Size:
+        known = frozenset().union(*(operands[n] for n in step.arrays))
+        region = over(known, set(map(str, letters))) | over(everything, set(map(str, step.kept)))
         return points(region, sizes(letters))
 
-    def added(letters, kept) -> Size:
-        return folds(over(everything, set(map(str, letters))), sizes(letters), set(map(str, kept)))
+    def added(step, letters) -> Size:
+        return folds(over(everything, set(map(str, letters))), sizes(letters), set(map(str, step.kept)))
     return contraction(op, count, added)

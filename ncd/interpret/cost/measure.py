@@ -272,8 +272,9 @@ class Meter:
         made = tuple(array_bytes(array, self.convention) if n == -1 - place else ZERO
                      for place, (array, n) in enumerate(zip(op.cod, self.returns(op))))
         own = sum(made, ZERO)
-        if self.operation(op) is not None:
-            return made, own
+        found = self.operation(op)
+        if found is not None:
+            return made, extremum("max", (own, found.room)) if found.room.terms else own
         inside = self.inside(op).peak
         # A block's peak counts its outputs; a scan holds all its outputs during a step.
         return made, own + inside if isinstance(op, Scan) else extremum("max", (own, inside))

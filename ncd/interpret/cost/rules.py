@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from ncd.core.array import Array
 from ncd.core.op import Operation, lifted_axes
-from ncd.core.size import ONE, ZERO, Size
-from ncd.interpret.contraction import pairwise
+from ncd.core.size import ONE, ZERO, Size, extremum
 from ncd.interpret.cost.convention import Convention
 from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.indexed import Gather, Segment
@@ -26,7 +25,8 @@ from ncd.ops.source import Constant, Iota, Key, Parameter, Random
 class OperationCost(NamedTuple):
     """What one operation costs: FLOPs, calls, bytes read and written, steps on the critical path.
 
-    ``matrix`` is the part of the FLOPs that are multiply-adds of a contraction, what matrix units do.
+    ``matrix`` is the part of the FLOPs that are multiply-adds of a contraction, what matrix units do;
+    ``room`` the bytes held at once while it runs, its results included, where these are not all.
     """
 
     flops: Size
@@ -35,6 +35,7 @@ class OperationCost(NamedTuple):
     writes: Size
     depth: Size
     matrix: Size = ZERO
+    room: Size = ZERO
 
 
 @lru_cache(maxsize=4096)
@@ -74,37 +75,49 @@ def source(op: Operation, convention: Convention) -> OperationCost:
 
 
 def _einsum(op: Einsum, convention: Convention) -> OperationCost:
+    """The work of its steps; what one makes and another reads is written, read, and held until then."""
     def points(letters) -> Size:
         total = ONE
         for letter in letters:
             total = total * op.sizes[letter]
         return total
-    return work(op, convention, *contraction(op, lambda _, letters, kept: points(letters),
-                                             lambda letters, kept: points(letters) - points(kept)))
+    found = work(op, convention, *contraction(op, lambda step, letters: points(letters),
+                                              lambda step, letters: points(letters) - points(step.kept)))
+    if len(op.steps) < 2:
+        return found
+    each = convention.element_bytes(op.out.dtype)
+    sizes = [points(step.kept) * each for step in op.steps[:-1]]
+    moved, live, held = sum(sizes, ZERO), ZERO, []
+    for number, step in enumerate(op.steps):
+        live = live + (sizes[number] if number < len(sizes) else total_bytes(op.cod, convention))
+        held.append(live)
+        for operand in (step.left, step.right):
+            if operand is not None and operand >= len(op.arrays):
+                live = live - sizes[operand - len(op.arrays)]
+    return found._replace(reads=found.reads + moved, writes=found.writes + moved, room=extremum("max", held))
 
 
 def contraction(op: Einsum, points, folds) -> tuple[Size, Size, Size]:
     """The FLOPs of an einsum, the calls, and those of the FLOPs that matrix units do.
 
     Parameters:
-        points: (step, letters, kept) -> how many products the step makes.
-        folds: (letters, kept) -> how many entries of one array are added to another.
+        points: (step, letters) -> how many products the step makes.
+        folds: (step, letters) -> how many entries of one array are added to another.
     """
     multiply, add = op.semiring.multiply.function.operations, op.semiring.add.function.operations
-    flops, calls, matrix, have = ZERO, ZERO, ZERO, ()
-    for number, step in enumerate(pairwise(op.letters, op.out_letters, op.semiring.distributive)):
-        left = op.letters[step.left] if step.left is not None else have
+    flops, calls, matrix = ZERO, ZERO, ZERO
+    operands = [*op.letters, *(step.kept for step in op.steps)]
+    for step in op.steps:
         if step.right is None:
-            count, each = folds(dict.fromkeys(left), step.kept), add
+            count, each = folds(step, dict.fromkeys(operands[step.left])), add
         else:
-            letters = dict.fromkeys((*left, *op.letters[step.right]))
-            count, each = points(number, letters, step.kept), multiply
+            letters = dict.fromkeys((*operands[step.left], *operands[step.right]))
+            count, each = points(step, letters), multiply
             if any(letter not in step.kept for letter in letters):
                 each = tuple(map(sum, zip(multiply, add)))
                 if op.semiring == SUM_PRODUCT:
                     matrix = matrix + count * each[0]
         flops, calls = flops + count * each[0], calls + count * each[1]
-        have = step.kept
     return flops, calls, matrix
 
 

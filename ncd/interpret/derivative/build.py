@@ -113,9 +113,10 @@ class Builder:
     def zero(self, array: Array) -> int:
         return self.add(Constant(0.0, array))
 
-    def einsum(self, wires: Sequence[int], letters: Sequence, out: Array, out_letters) -> int:
+    def einsum(self, wires: Sequence[int], letters: Sequence, out: Array, out_letters,
+               order: str = "least") -> int:
         return self.add(Einsum(tuple(map(self.type, wires)), tuple(map(tuple, letters)), out,
-                               tuple(out_letters)), *wires)
+                               tuple(out_letters), order=order), *wires)
 
     def contract(self, left: int, right: int, out: Array) -> int:
         """The product of two wires summed over the labels that the result lacks."""
@@ -170,7 +171,7 @@ class Builder:
                 continue
             letters = (*op.letters[:n], kept, *op.letters[n + 1:])
             arrays = (*op.arrays[:n], read.array, *op.arrays[n + 1:])
-            new = Einsum(arrays, letters, op.out, op.out_letters, op.semiring, op.lifted)
+            new = Einsum(arrays, letters, op.out, op.out_letters, op.semiring, op.lifted, op.order)
             return self._unmoved(new, (*wires[:n], source, *wires[n + 1:]))
         return op, wires
 

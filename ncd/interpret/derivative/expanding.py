@@ -63,20 +63,18 @@ def _segment(op: Segment) -> Diagram:
 
 
 def _einsum(op: Einsum) -> Diagram:
-    """One map for all products, each letter an axis, then one fold."""
+    """Each step a map, where it is a product, and a fold; each letter an axis."""
     build = Builder(op.arrays)
     axes = {letter: Axis(f"l{letter}", size) for letter, size in op.sizes.items()}
-    total = None
-    for n, letters in enumerate(op.letters):
-        wire = _on_letters(build, n, letters, axes)
-        total = wire if total is None else build.map(op.semiring.multiply.function, total, wire)
-    if total is None:
-        total = build.add(Constant(op.semiring.multiply.unit, Array()))
-    kept = set(op.out_letters)
-    gone = tuple(axis.label for letter, axis in axes.items()
-                 if letter not in kept and axis.label in build.type(total).labels)
-    if gone:
-        total = build.add(Reduce(op.semiring.add, build.type(total), gone), total)
+    operands = [_on_letters(build, n, letters, axes) for n, letters in enumerate(op.letters)]
+    for step in op.steps:
+        wire = operands[step.left]
+        if step.right is not None:
+            wire = build.map(op.semiring.multiply.function, wire, operands[step.right])
+        kept = {axes[letter].label for letter in step.kept}
+        gone = tuple(label for label in build.type(wire).labels if label not in kept)
+        operands.append(build.add(Reduce(op.semiring.add, build.type(wire), gone), wire) if gone else wire)
+    total = operands[-1] if operands else build.add(Constant(op.semiring.multiply.unit, Array()))
     unique = tuple(dict.fromkeys(op.out_letters))
     if len(unique) == len(op.out_letters):
         total = build.arrange(total, build.type(total).with_axes(axes[x] for x in unique))

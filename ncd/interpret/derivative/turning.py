@@ -36,7 +36,7 @@ def _einsum(build: Builder, op: Einsum, wires, linear, cotangents) -> Found:
     (n,), (w,) = linear, cotangents
     given = (*wires[:n], w, *wires[n + 1:])
     letters = (*op.letters[:n], op.out_letters, *op.letters[n + 1:])
-    return {n: build.einsum(given, letters, op.arrays[n], op.letters[n])}
+    return {n: build.einsum(given, letters, op.arrays[n], op.letters[n], op.order)}
 
 
 def _reduce(build: Builder, op: Reduce, wires, linear, cotangents) -> Found:

@@ -170,7 +170,7 @@ def value_runs(value) -> Runs:
     if isinstance(value, float):
         return (Run(f"{value:.4g}".replace("-", "−").replace("inf", "∞")),)
     constant = value.constant
-    if constant is None or isinstance(constant, int):
+    if constant is None or (isinstance(constant, int) and abs(constant) < 10 ** 15):
         return clipped(size_runs(value), 28)
     if constant.denominator <= 100:
         return (Run(str(constant).replace("-", "−")),)

@@ -11,7 +11,6 @@ import numpy as np
 from ncd.core.array import Array
 from ncd.core.op import lifted_axes
 from ncd.errors import InputError, RuleError
-from ncd.interpret.contraction import pairwise
 from ncd.interpret.interpretation import Run
 from ncd.interpret.jax.init import place_key
 from ncd.interpret.jax.reindex import reindex
@@ -101,29 +100,30 @@ def _settled(rule):
 def _number(run: Run, value, floating: bool):
     """A constant argument; a whole number that no int32 holds is a float beside floats."""
     number = value if isinstance(value, float) else run.size(value)
-    return float(number) if floating and abs(number) >= 2 ** 31 else number
+    return _held(run, float(number)) if floating and abs(number) >= 2 ** 31 else number
+
+
+def _held(run: Run, number: float) -> float:
+    """A number, or the infinity that it is among the model's floats; numpy would warn of it."""
+    with np.errstate(over="ignore"):
+        rounded = float(np.asarray(number, run.state.dtype))
+    return rounded if np.isinf(rounded) else number
 
 
 def _einsum(run: Run, op: Einsum, *values):
     sizes = {letter: run.size(size) for letter, size in op.sizes.items()}
-    letters, found, have = list(op.letters), None, None
+    letters = [*op.letters, *(step.kept for step in op.steps)]
     values = list(values)
-    for n, (value, own) in enumerate(zip(values, letters)):
+    for n, own in enumerate(op.letters):
         unique = tuple(dict.fromkeys(own))
         if len(unique) < len(own):
-            values[n], letters[n] = jnp.einsum(value, list(own), list(unique)), unique
-    for step in pairwise(letters, op.out_letters, op.semiring.distributive):
-        if step.right is None:
-            found, have = _fold(op, values[step.left], letters[step.left], step.kept), step.kept
-        elif found is None:
-            found = _product(op, values[step.left], letters[step.left], values[step.right],
-                             letters[step.right], step.kept)
-        else:
-            found = _product(op, found, have, values[step.right], letters[step.right], step.kept)
-        have = step.kept
-    if found is None:
-        found, have = jnp.full((), op.semiring.multiply.unit, _dtype(run, op.out)), ()
-    return _spread(found, have, op.out_letters, sizes, op.semiring.add.unit)
+            values[n], letters[n] = jnp.einsum(values[n], list(own), list(unique)), unique
+    for left, right, kept, _ in op.steps:
+        values.append(_fold(op, values[left], letters[left], kept) if right is None else
+                      _product(op, values[left], letters[left], values[right], letters[right], kept))
+    if not op.steps:
+        values, letters = [jnp.full((), op.semiring.multiply.unit, _dtype(run, op.out))], [()]
+    return _spread(values[-1], letters[-1], op.out_letters, sizes, op.semiring.add.unit)
 
 
 def _fold(op: Einsum, value, have, kept):
@@ -352,7 +352,8 @@ def _constant(run: Run, op: Constant):
     def numbers(value):
         if isinstance(value, tuple):
             return [numbers(item) for item in value]
-        return value if isinstance(value, (bool, float)) else run.size(value)
+        number = value if isinstance(value, (bool, float)) else run.size(value)
+        return _held(run, float(number)) if op.array.dtype == "float" else number
     return jnp.broadcast_to(jnp.asarray(numbers(op.value), _dtype(run, op.array)), run.shape(op.array))
 
 

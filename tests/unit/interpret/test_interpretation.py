@@ -16,7 +16,6 @@ from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
 from ncd.core.op import Operation
 from ncd.errors import ArityError, NcdError, RuleError, SizeError
-from ncd.interpret.contraction import Contraction, pairwise
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.ops.control import Broadcast, Opaque
 from ncd.ops.multilinear import Einsum
@@ -192,15 +191,6 @@ def test_what_a_run_says_of_sizes():
 def test_sizes_and_state_reach_the_rules():
     told = Interpretation("told", {Reduce: lambda run, op, value: [(run.shape(op.array), run.state, value)]})
     assert told(reduce("sum", "x"), "v", sizes={"x": 7}, state="s") == [((7,), "s", "v")]
-
-
-# -- contraction -----------------------------------------------------------------------------
-def test_the_order_of_a_contraction():
-    assert pairwise([], (0,)) == [] and pairwise([(0, 1)], (1,)) == [Contraction(0, None, (1,))]
-    chain = [(0, 1), (1, 2), (2, 3)]
-    assert [step.kept for step in pairwise(chain, (3, 0))] == [(0, 2), (3, 0)]
-    assert [step.kept for step in pairwise(chain, (3, 0), distributive=False)] == [(0, 1, 2), (3, 0)]
-    assert [step.kept for step in pairwise([(0,), (1,), (0, 1)], ())] == [(0, 1), ()]
 
 
 def test_public_interpretations():
