@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ncd.build.mend import keywords, mends, missing_axes
 from ncd.build.unify import unify
 from ncd.core.array import Array, listed
-from ncd.core.axis import Axis, fresh
+from ncd.core.axis import Axis, all_fresh, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.nested import once_each
@@ -206,7 +206,7 @@ def _apart(diagram: Diagram, labels: Sequence[str]) -> Diagram:
     if not clash:
         return diagram
     taken = outer | inner | set(labels)
-    return diagram.relabel({label: fresh(label, taken) for label in clash})
+    return diagram.relabel(all_fresh(clash, taken))
 
 
 def arrange(have: Sequence[Array], want: Sequence[Array]) -> Diagram:

@@ -66,8 +66,8 @@ def bend(diagram: Diagram, label: str) -> Diagram:
     Raises:    AxisError unless F takes one array to one array that has the axis.
     Source:    Neural Circuit Diagrams, associated transpose.
 
-    >>> from ncd.build.notation import einsum
-    >>> print(bend(einsum("a -> a b"), "b"))
+    >>> from ncd.build.notation import rearrange
+    >>> print(bend(rearrange("a -> a b"), "b"))
     b a -> a
     """
     dom, cod = diagram.dom.inside, diagram.cod.inside

@@ -92,10 +92,12 @@ def einsum(text: str, semiring: Semiring | str = SUM_PRODUCT, order: str = "leas
 
     Type:      the pattern's: ``"y k, x k -> y x"`` takes y k and x k to y x
     Equation:  out[y, x] = Σ_k a[y, k] b[x, k]  (over another semiring: ⊕ and ⊗)
-    A letter repeated in one array takes its diagonal; ``(a b)`` splits or merges axes.
+    A letter repeated in the one array that there is takes its diagonal; ``(a b)`` splits or merges axes.
     Products of several arrays are formed in the order of least work at the sizes of the type, which the
     listing shows; ``order="written"`` takes them from left to right. Floats differ by their rounding.
-    Raises:    NotationError, with a caret; SizeError if one letter has two sizes.
+    Raises:    NotationError, with a caret: a malformed pattern; an output letter that no input has or that
+               stands there twice; a letter twice in one of several arrays. SizeError if one letter has two
+               sizes.
     Source:    Neural Circuit Diagrams §2 (inner and outer products, transposes, diagonals).
 
     >>> print(einsum("y k, x k -> y x"))
@@ -106,14 +108,82 @@ def einsum(text: str, semiring: Semiring | str = SUM_PRODUCT, order: str = "leas
             raise NcdError(f"no semiring {semiring!r}", want=", ".join(SEMIRINGS))
         semiring = SEMIRINGS[semiring]
     inputs, output = pattern(text)
+    _check_letters(text, [*map(_flat, inputs)], _flat(output))
+    return _product(text, inputs, output, semiring, order)
+
+
+def _flat(terms: list[Term]) -> list[Term]:
+    """The letters of some terms, groups opened."""
+    return [letter for term in terms for letter in (term.group if term.group is not None else [term])]
+
+
+def _check_letters(text: str, inputs: list[list[Term]], output: list[Term]) -> None:
+    """Refuse what is a typo more often than it is meant: it has a notation of its own."""
+    known = {term.axis.label for terms in inputs for term in terms}
+    for term in output:
+        if term.axis.label not in known:
+            raise NotationError(f"the output has the letter {term.axis.label}, which no input has", text,
+                                term.position, mend=_repetitions(inputs, output, known))
+    if (term := _second(output)) is not None:
+        x = term.axis.label
+        raise NotationError(f"the letter {x} stands twice in the output", text, term.position,
+                            mend=[f"for two axes, write {x} and {x}'",
+                                  f'for a diagonal, multiply by ncd.build.derived.unit("{x}", "{x}\'")'])
+    for terms in inputs if len(inputs) > 1 else ():
+        if (term := _second(terms)) is not None:
+            x = term.axis.label
+            raise NotationError(f"the letter {x} stands twice in one of several arrays", text, term.position,
+                                mend=[f"for two axes, write {x} and {x}'",
+                                      f'for a diagonal, take it first: ncd.einsum("{x} {x} -> {x}")'])
+
+
+def _second(terms: list[Term]) -> Term | None:
+    """The first letter that has stood before."""
+    seen: set[str] = set()
+    return next((t for t in terms if t.axis.label in seen or seen.add(t.axis.label)), None)
+
+
+def _repetitions(inputs: list[list[Term]], output: list[Term], known: set[str]) -> list[str]:
+    """How to write what an output letter without an input may mean."""
+    new = [term for term in output if term.axis.label not in known]
+    kept = [term for term in output if term.axis.label in known]
+    read = [term.axis.label for terms in inputs for term in terms]
+    lost = [label for label in read if read.count(label) == 1 and label not in {t.axis.label for t in output}]
+    fixes = [f"for one of the summed axes, write {' or '.join(lost)}"] if lost else []
+    if not inputs:
+        return [f'for an array of ones, ncd.constant(1.0, "{_shown(output)}")']
+    left = _shown(kept) or "()"
+    repeated = f'ncd.rearrange("{left} -> {_shown(output)}")'
+    if len(inputs) > 1 or len(kept) < len(known):
+        summed = ", ".join(_shown(terms) or "()" for terms in inputs)
+        repeated = f'ncd.einsum("{summed} -> {left}") >> {repeated}'
+    return [*fixes, f"to repeat along {' '.join(t.axis.label for t in new)}: {repeated}",
+            f'or put it last: ncd.build.repeat_axis("{_shown(new)}")']
+
+
+def _shown(terms: list[Term]) -> str:
+    return " ".join(str(term.axis) for term in terms)
+
+
+def cospan(text: str, semiring: Semiring = SUM_PRODUCT) -> Diagram:
+    """The einsum of any pattern: of those too that :func:`einsum` refuses, as they are mostly typos.
+
+    An output letter that no input has repeats the result; one that stands twice puts it on a diagonal.
+
+    >>> print(cospan("i -> i i j=2"))
+    i -> i i'=i j=2
+    """
+    return _product(text, *pattern(text), semiring)
+
+
+def _product(text: str, inputs, output, semiring: Semiring, order: str = "least") -> Diagram:
+    """The einsum of a pattern, between the views that its groups are."""
     sizes: dict[str, Size] = {}
-    for terms in (*inputs, output):   # explicit sizes count wherever they stand
-        for term in (t for item in terms for t in (item.group or [item])):
+    flat_in, flat_out = [*map(_flat, inputs)], _flat(output)
+    for terms in (*flat_in, flat_out):  # explicit sizes count wherever they stand
+        for term in terms:
             if term.axis.size.name != term.axis.label:
                 sizes.setdefault(term.axis.label, term.axis.size)
-    flat_in = [[t for item in terms for t in (item.group if item.group is not None else [item])]
-               for terms in inputs]
-    flat_out = [t for item in output for t in (item.group if item.group is not None else [item])]
     parts = [_letters(terms, text, sizes) for terms in flat_in]
     out, out_letters = _letters(flat_out, text, sizes)
     kind = semiring.multiply.kinds[0]
@@ -170,8 +240,7 @@ def rearrange(text: str) -> Diagram:
     """
     inputs, output = pattern(text, 1)
     (terms,) = inputs
-    seen = {t.axis.label for item in terms for t in (item.group if item.group is not None else [item])}
-    kept = {t.axis.label for item in output for t in (item.group if item.group is not None else [item])}
+    seen, kept = ({term.axis.label for term in _flat(side)} for side in (terms, output))
     lost = sorted(seen - kept)
     unit = [item.axis for item in terms if item.axis.label in lost and item.axis.size == ONE]
     if unit and len(unit) == len(lost):
@@ -181,7 +250,7 @@ def rearrange(text: str) -> Diagram:
                         mend="reduce it with ncd.reduce, or index it" + "".join(
                             f', or relabel it: ncd.reindex("{lost[0]} -> {new}={lost[0]}", {lost[0]}="{new}")'
                             for new in sorted(kept - seen)[:1]))
-    made = einsum(text)
+    made = cospan(text)
     graph = Graph(made.dom.inside)
     wires = list(range(len(graph.inputs)))
     for op, args in zip(made.graph.ops, made.graph.args):

@@ -50,6 +50,19 @@ def derived(*parts: str) -> str:
     return f"_{text}" if text[:1].isdigit() and len(parts) > 1 else text
 
 
+def all_fresh(labels, taken) -> dict[str, Label]:
+    """For each label a new one that keeps it apart from those taken, and from one another.
+
+    >>> all_fresh(["x", "x'"], {"x", "x'"})
+    {'x': "x''", "x'": "x'''"}
+    """
+    taken, found = set(taken), {}
+    for label in labels:
+        found[label] = fresh(label, taken)
+        taken.add(found[label])
+    return found
+
+
 @dataclass(frozen=True)
 class Axis:
     """An axis: a label and a size, a positive integer or an expression in symbols.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from ncd.core.axis import all_fresh
 from ncd.core.category import Diagram
 from ncd.core.check import holds_a_diagram
 from ncd.core.graph import Graph
@@ -26,10 +27,26 @@ def sameness(op: Operation) -> Hashable:
     return (op, *[id(getattr(op, name)) for name in aside], *inner)
 
 
+def _apart(graph: Graph, labels: Mapping[str, str]) -> Mapping[str, str]:
+    """The renaming, with the inner axes out of the way that have a new label already.
+
+    A label is local to its wire: a body may use inside, for another axis, a label that an axis takes
+    outside of it.
+    """
+    new = set(labels.values()) - set(labels)
+    ends = {label for array in (*graph.inputs, *(graph.types[wire] for wire in graph.outputs))
+            for label in array.labels}
+    inner = {label for array in graph.types for label in array.labels}.union(*(op.own for op in graph.ops))
+    clash = sorted(new & (inner - ends))
+    return {**labels, **all_fresh(clash, inner | ends | {*labels, *labels.values()})} if clash else labels
+
+
 @once_each(lambda diagram, change, by: (id(diagram), change, tuple(by.items())))
 def changed(diagram: Diagram, change: str, by: Mapping[str, Any]) -> Diagram:
     """Change every array and operation by its method of that name, those that are the same once."""
     old, memo = diagram.graph, {}
+    if change == "relabel":
+        by = _apart(old, by)
 
     def once(item, name):
         if name not in memo:

@@ -216,6 +216,19 @@ def lifted_axes(dom: tuple[Array, ...], arrays: tuple[Array, ...]) -> tuple[Axis
     return tuple(extra.values())
 
 
+def leading_axes(first: Array, second: Array) -> int:
+    """How many axes two arrays have in common in front.
+
+    A result that has axes of both keeps these in front, so that lifting over more of them only adds them.
+    """
+    count = 0
+    for one, other in zip(first.labels, second.labels):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
 def place_lifted(dom: tuple[Array, ...], arrays: tuple[Array, ...], array: Array) -> Array:
     """The result array with the lifted axes put where the convention says."""
     extra = lifted_axes(dom, arrays)

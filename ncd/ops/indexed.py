@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
-from ncd.core.op import Operation
+from ncd.core.op import Operation, leading_axes
 from ncd.errors import AxisError, SizeError
 from ncd.ops.monoid import SUM, Monoid
 from ncd.ops.multilinear import union_axes
@@ -76,7 +76,8 @@ class Gather(Operation):
 class Segment(Operation):
     """Fold entries into the segments that integers name: the transpose of gather for the sum.
 
-    Type:      e f, e : index(n) -> n f  (labels that both inputs have are batches)
+    Type:      e f, e : index(n) -> n f  (labels that both inputs have are batches; axes that only the
+               index has stand before those of the values, after the batches that lead both)
     Equation:  out[n, f] = ⊕ over e with index[e] = n of values[e, f]; the unit where none is
     Flags:     deterministic, linear in the values for the sum
     """
@@ -117,7 +118,8 @@ class Segment(Operation):
     def cod(self):
         new = self.index.without(self.axis, *self.values.labels)
         axes = self.values.replace((self.axis,), (self.out,))
-        return (self.values.with_axes((*new, *axes)).unbounded(),)
+        front = min(self.values.labels.index(self.axis), leading_axes(self.values, self.index))
+        return (self.values.with_axes((*axes[:front], *new, *axes[front:])).unbounded(),)
 
     @property
     def linear(self):

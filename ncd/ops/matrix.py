@@ -7,7 +7,7 @@ from functools import cached_property
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
-from ncd.core.op import Operation
+from ncd.core.op import Operation, leading_axes
 from ncd.core.size import as_size
 from ncd.errors import SizeError
 from ncd.ops.multilinear import union_axes
@@ -23,7 +23,8 @@ def _square(matrix: Array, row: str, column: str) -> None:
 class Solve(Operation):
     """Solve a square linear system.
 
-    Type:      row column, row r -> column r  (labels that both inputs have are batches)
+    Type:      row column, row r -> column r  (labels that both inputs have are batches; axes that only
+               the matrix has stand before those of the right-hand side, after the batches that lead both)
     Equation:  Σ_column matrix[row, column] out[column, r] = right[row, r]
     Flags:     deterministic, linear in the right-hand side
     """
@@ -50,7 +51,8 @@ class Solve(Operation):
     def cod(self):
         axes = self.right.replace((self.row,), (self.matrix.axis(self.column),))
         batch = self.matrix.without(self.row, self.column, *self.right.labels)
-        return (self.right.with_axes((*batch, *axes)),)
+        front = min(self.right.labels.index(self.row), leading_axes(self.matrix, self.right))
+        return (self.right.with_axes((*axes[:front], *batch, *axes[front:])),)
 
     @property
     def own(self):

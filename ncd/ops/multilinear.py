@@ -235,6 +235,15 @@ class Reindex(Operation):
         return self.fill is None and len(self.axes) == len(self.rows) and self.is_broadcast
 
     @property
+    def is_identity(self) -> bool:
+        """Whether it gives back its array: the same type, and each axis read at its own index.
+
+        Equal types do not make it one: of two axes of one size each may be read at the other's index.
+        """
+        return self.axes == self.array.axes and self.is_permutation and \
+            [row.terms[0][0] for row in self.rows] == list(self.array.labels)
+
+    @property
     def is_renaming(self) -> bool:
         """Whether only labels change and unit axes come: the same memory under other names."""
         if self.fill is not None or not self.is_broadcast:

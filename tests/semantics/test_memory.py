@@ -105,9 +105,9 @@ def test_costs_belong_to_the_schedule_and_not_to_the_morphism():
     assert lazy == idle
     both = ncd.diagram("x")(lambda a: lazy.block("b")(idle.block("b")(a)))
     assert measure(both).exact["transcendentals"] == parse_size("x")
-    wide = ncd.diagram("x")(lambda a: (tanh(a), ncd.reduce("sum", "n")(ncd.einsum("x -> x n")(a))))
+    wide = ncd.diagram("x")(lambda a: (tanh(a), ncd.reduce("sum", "n")(ncd.rearrange("x -> x n")(a))))
     early = trace(lambda a: tuple(reversed(
-        (ncd.reduce("sum", "n")(ncd.einsum("x -> x n")(a)), tanh(a)))), wide.dom.inside)
+        (ncd.reduce("sum", "n")(ncd.rearrange("x -> x n")(a)), tanh(a)))), wide.dom.inside)
     assert wide == early
     found = [measure(d.block("b") >> d.block("b") @ Diagram.id("x") >> Diagram.id("x, x, x")).exact[
         "activations"] for d in (wide, early)]

@@ -45,7 +45,7 @@ def best_schedule(diagram: Diagram, *, interpretation: Interpretation | None = N
     >>> import ncd
     >>> @ncd.diagram("x, x")
     ... def wide(a, b):
-    ...     a, b = ncd.einsum("x -> x y")(a), ncd.einsum("x -> x y")(b)
+    ...     a, b = ncd.rearrange("x -> x y")(a), ncd.rearrange("x -> x y")(b)
     ...     return ncd.reduce("sum", "y")(a) + ncd.reduce("sum", "y")(b)
     >>> found = best_schedule(wide, x=10, y=100)
     >>> wide.cost().evaluate(x=10, y=100)["activations"], found.cost().evaluate(x=10, y=100)["activations"]

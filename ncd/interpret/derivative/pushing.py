@@ -185,31 +185,27 @@ def _eigh(build: Builder, op: Eigh, args, tangents: Tangents):
     """dλ_i = M_ii, dv_j = Σ_{i ≠ j} v_i M_ij/(λ_j − λ_i) with M = Vᵀ dA V; 0 where λ_i = λ_j."""
     values, vectors = build.node(op, args)
     matrix, (w,) = op.matrix, tangents
-    row, column = matrix.axis(op.row), matrix.axis(op.column)
-    names = {label: n for n, label in enumerate(
-        (*(a.label for a in matrix.without(op.row, op.column)), op.row, op.column, op.out))}
-    other = len(names)
-    def at(array, **changed):
-        return tuple(changed.get(label, names.get(label)) if label in changed else names[label]
-                     for label in array.labels)
+    # A letter for each role: a label is no role, out may be the column's.
+    batch = {axis.label: n for n, axis in enumerate(matrix.without(op.row, op.column))}
+    row, column, i, j = range(len(batch), len(batch) + 4)
+
+    def at(array: Array, **roles: int) -> tuple[int, ...]:
+        return tuple(roles[label] if label in roles else batch[label] for label in array.labels)
     # The matrix is symmetric: so is its tangent, whatever is given.
-    turned = build.einsum((w,), [at(matrix)], matrix, tuple(
-        names[op.column] if x == op.row else names[op.row] if x == op.column else names[x]
-        for x in matrix.labels))
+    plain = at(matrix, **{op.row: row, op.column: column})
+    turned = build.einsum((w,), [plain], matrix, at(matrix, **{op.row: column, op.column: row}))
     w = build.map(scalar.MULTIPLY, build.map(scalar.ADD, w, turned), (0.5,))
-    out, second = build.type(values).axis(op.out), fresh(op.out, (*matrix.labels, op.out))
-    pair = matrix.with_axes(matrix.replace((row.label, column.label), (Axis(second, out.size), out)))
-    v = op.cod[1]
-    first = tuple(other if x == op.out else names[x] for x in v.labels)
-    right = tuple(names[op.column] if x == op.row else names[x] for x in v.labels)
-    middle = build.einsum((vectors, w, vectors), [first, at(matrix), right], pair, tuple(
-        other if x == second else names[x] for x in pair.labels))
-    diagonal = tuple(names[op.out] if x == second else names[x] for x in pair.labels)
-    dvalues = build.einsum((middle,), [diagonal], op.cod[0], at(op.cod[0]))
+    out, second = op.cod[0].axis(op.out), fresh(op.out, (*matrix.labels, op.out))
+    pair = matrix.with_axes(matrix.replace((op.row, op.column), (Axis(second, out.size), out)))
+    v, on_pair = op.cod[1], at(pair, **{second: i, op.out: j})
+    middle = build.einsum((vectors, w, vectors), [
+        at(v, **{op.row: row, op.out: i}), plain, at(v, **{op.row: column, op.out: j})], pair, on_pair)
+    dvalues = build.einsum((middle,), [at(pair, **{second: j, op.out: j})], op.cod[0],
+                           at(op.cod[0], **{op.out: j}))
     a = build.renamed(values, {op.out: second})
     gaps = build.arrange(build.map(GAP, middle, a, values), pair)
-    dvectors = build.einsum((vectors, gaps), [first, tuple(
-        other if x == second else names[x] for x in pair.labels)], v, at(v))
+    dvectors = build.einsum((vectors, gaps), [at(v, **{op.row: row, op.out: i}), on_pair], v,
+                            at(v, **{op.row: row, op.out: j}))
     return (values, vectors), (dvalues, dvectors)
 
 

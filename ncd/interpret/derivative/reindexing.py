@@ -54,7 +54,8 @@ def _moved_back(build: Builder, op: Reindex, w: int) -> int:
         w = build.add(Reduce(SUM, build.type(w), gone), w)
     have = build.type(w)
     rows = tuple(affine(0, {read[label].label: 1}) for label in have.labels)
-    return w if have == op.array else build.add(Reindex(have, op.array.axes, rows), w)
+    back = Reindex(have, op.array.axes, rows)
+    return w if back.is_identity else build.add(back, w)
 
 
 def _contracted(build: Builder, op: Reindex, rows: Sequence[Row], shared: Sequence[int], w: int):
@@ -131,7 +132,7 @@ def _solved(build: Builder, op: Reindex, rows, apart, names, w: int) -> int:
     axes = (*inputs, *summed)
     rows = tuple(read[label] for label in have.labels)
     made = Reindex(have, axes, rows, None if safe else 0.0)
-    if made.is_permutation and made.axes == have.axes and all(map(_is_identity, rows)):
+    if made.is_identity:
         return w
     w = build.add(made, w)
     labels = tuple(axis.label for axis in summed)

@@ -201,8 +201,8 @@ def _segment(run: Run, op: Segment, values, index):
     first, second = op.monoid.function.arguments
     for position in itertools.product(*(range(run.size(axis.size)) for axis in both)):
         at = dict(zip(labels, position))
-        at[op.out.label] = index[tuple(at[label] for label in op.index.labels)]
-        target = tuple(at[label] for label in out.labels)
+        to = at | {op.out.label: index[tuple(at[label] for label in op.index.labels)]}
+        target = tuple(to[label] for label in out.labels)
         item = values[tuple(at[label] for label in op.values.labels)]
         total[target] = op.monoid.function.evaluate({first: total[target], second: item}, FUNCTIONS)
     return total
@@ -329,8 +329,9 @@ def _broadcast(run: Run, op: Broadcast, *values):
         found = found if isinstance(found, (tuple, list)) else (found,)
         if made is None:
             made = [np.empty(run.shape(array), np.asarray(x).dtype) for array, x in zip(op.cod, found)]
-        for target, array, x in zip(made, op.cod, found):
-            target[tuple(at.get(label, slice(None)) for label in array.labels)] = x
+        for target, array, plain, x in zip(made, op.cod, op.op.cod, found):
+            order = [plain.labels.index(label) for label in array.labels if label not in at]
+            target[tuple(at.get(label, slice(None)) for label in array.labels)] = np.transpose(x, order)
     return made
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ncd.build.derived import unit
+from ncd.build.generators import repeat_axis
 from ncd.build.notation import (
     axes_of,
     einsum,
@@ -16,6 +18,7 @@ from ncd.build.notation import (
     reindex,
     size_of,
 )
+from ncd.build.trace import diagram
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram
 from ncd.core.size import Size
@@ -37,18 +40,43 @@ def some(*shape: int) -> np.ndarray:
     ("a a ->", "aa->", [(3, 3)]),
     ("a b, b c, c d -> d a", "ab,bc,cd->da", [(2, 3), (3, 4), (4, 2)]),
     ("x, y -> y x", "x,y->yx", [(2,), (3,)]),
-    ("(), x -> x", ",x->x", [(), (3,)]), ("a a b, b a -> b", "aab,ba->b", [(2, 2, 3), (3, 2)]),
+    ("(), x -> x", ",x->x", [(), (3,)]), ("a a b -> b a", "aab->ba", [(2, 2, 3)]),
     ("a=2 b, b -> a=2", "ab,b->a", [(2, 3), (3,)]), ("x -> ()", "x->", [(4,)])])
 def test_an_einsum_is_numpys(text, numpy, shapes):
     values = [some(*shape) for shape in shapes]
     np.testing.assert_allclose(run(einsum(text), *values), np.einsum(numpy, *values))
 
 
-def test_new_letters_repeat_and_repeated_ones_are_diagonals():
-    a = some(3)
-    np.testing.assert_allclose(run(einsum("a -> b=2 a"), a), [a, a])
-    np.testing.assert_allclose(run(einsum("a -> a a"), a), np.diag(a))
-    assert run(einsum("-> i=2 i")).tolist() == [[1, 0], [0, 1]]
+TYPOS = [  # pattern, column, what is wrong, what may be meant
+    ("y k, x k -> y z", 14, "z, which no input has", "one of the summed axes, write x"),
+    ("y k, x k -> y z", 14, "z, which no input has",
+     'ncd.einsum("y k, x k -> y") >> ncd.rearrange("y -> y z")'),
+    ("a -> b=2 a", 5, "b, which no input has", 'ncd.rearrange("a -> b=2 a")'),
+    ("a -> a b=2", 7, "b, which no input has", 'ncd.build.repeat_axis("b=2")'),
+    ("(a b) c -> (a d) c", 14, "d, which no input has", "write b"), ("() -> z", 6, "z, which", "repeat_axis"),
+    ("a a b -> a c", 11, "c, which no input has", 'ncd.einsum("a a b -> a") >> ncd.rearrange("a -> a c")'),
+    ("-> a=3 b", 3, "a, which no input has", 'ncd.constant(1.0, "a=3 b")'),
+    ("x x -> x x", 9, "x stands twice in the output", "write x and x'"),
+    ("a -> a a", 7, "a stands twice in the output", 'ncd.build.derived.unit("a", "a\'")'),
+    ("a b -> (a b) a", 13, "a stands twice in the output", "write a and a'"),
+    ("x x, x k -> x k", 2, "x stands twice in one of several", 'ncd.einsum("x x -> x")'),
+    ("k, (a a) k -> k", 6, "a stands twice in one of several", "write a and a'")]
+
+
+@pytest.mark.parametrize("text, column, what, fix", TYPOS)
+def test_a_letter_that_is_a_typo_is_refused(text, column, what, fix):
+    with pytest.raises(NotationError, match=what) as error:
+        einsum(text)
+    assert error.value.position == column and fix in str(error.value)
+
+
+def test_what_a_refused_einsum_proposes_is_what_was_meant():
+    a, b = some(2, 3), some(4, 3)
+    repeated = einsum("y k, x k -> y") >> rearrange("y -> y z=5")
+    np.testing.assert_allclose(run(repeated, a, b), np.einsum("yk,xk,z->yz", a, b, np.ones(5)))
+    diagonal = diagram("a")(lambda a: a * unit("a", "a'")())
+    np.testing.assert_allclose(run(diagonal, b[:, 0]), np.diag(b[:, 0]))
+    assert str(einsum("a ->") >> repeat_axis("z=5")) == "a -> z=5"
 
 
 def test_groups_split_and_merge():
@@ -62,8 +90,8 @@ def test_groups_split_and_merge():
 @pytest.mark.parametrize("text, type_", [
     ("a=2*k b -> b a", "a=2*k b -> b a=2*k"), ("a b=3, b -> a", "a b=3, b=3 -> a"),
     ("a, a=3 -> a", "a=3, a=3 -> a=3"),
-    ("h h -> h", "h h'=h -> h"), ("3 k -> k 3", "3 k -> k 3"), ("-> a=3 b", " -> a=3 b"),
-    ("(a b) -> b a", "a_b=a*b -> b a"), ("p=() x -> x", "p=1 x -> x"), ("() -> 1 x=2", "() -> 1 x=2")])
+    ("h h -> h", "h h'=h -> h"), ("3 k -> k 3", "3 k -> k 3"), ("x x' -> x x'", "x x' -> x x'"),
+    ("(a b) -> b a", "a_b=a*b -> b a"), ("p=() x -> x", "p=1 x -> x"), ("1 -> 1", "1 -> 1")])
 def test_the_type_of_a_pattern(text, type_):
     assert str(einsum(text)) == type_
 
@@ -87,7 +115,7 @@ def test_shortest_paths():
 MALFORMED = [
     ("a b", 3, "has an arrow"), ("a->b->c", 4, "one arrow"), ("a : int -> b", 2, "no dtypes"),
     ("a -> b, c", 6, "one output"), ("(a (b c)) -> a", 0, "do not nest"), ("a,,b -> c", 2, "written ()"),
-    ("a (b -> c", 2, "is not closed"), ("a b) -> c", 3, "closes"), ("a b -> c d= e", 11, "expected a number"),
+    ("a (b -> c", 2, "is not closed"), ("a b) -> c", 3, "closes"), ("a b -> a b= e", 11, "expected a number"),
     ("a, b=2+ -> a", 7, "expected a number"), ("a=2 a=3 -> a", 4, "two sizes"),
     ("a b -> a.b", 7, "not an axis label"),
     ("a -> 1a", 5, "not an axis label"), ("", 0, "has an arrow"), ("a, -> a", 2, "written ()")]

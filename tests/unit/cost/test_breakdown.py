@@ -179,7 +179,7 @@ def test_a_cut_is_printed_as_its_table():
 
 def test_assumptions_settle_how_a_maximum_grows():
     wide = tanh.on("x m") >> tanh >> make.reduce("sum", "x") >> make.reduce("sum", "m")
-    square = ncd.einsum("m -> m n") >> make.reduce("sum", "n") >> make.reduce("sum", "m")
+    square = ncd.rearrange("m -> m n") >> make.reduce("sum", "n") >> make.reduce("sum", "m")
     cost = (wide @ square.bind(n="m")).cost()
     assert cost.exact["activations"] == parse_size("max(4*m**2 + 4*m + 4, 8*m*x)")
     assert [row.powers["peak_memory"] for row in cost.by("axis")] == [2, 1]

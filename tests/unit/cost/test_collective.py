@@ -13,7 +13,7 @@ import pytest
 import ncd
 from ncd import nn
 from ncd.build import generators as make
-from ncd.build.notation import axes_of, einsum, rearrange
+from ncd.build.notation import axes_of, cospan, einsum, rearrange
 from ncd.core.array import Array
 from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
@@ -277,7 +277,7 @@ def reindexed(axes: str, array: str, *indices):
 OPERATIONS = {
     "product": einsum("a=4 b=4, b=4 c=2 -> a c"), "elementwise product": einsum("a=4 b=2, b=2 -> b a"),
     "max_plus": einsum("a=4 b=4, b=4 c=2 -> a c", "max_plus"), "diagonal": einsum("a=4 a=4 -> a"),
-    "sum of one": einsum("a=4 b=2 -> b"), "on a diagonal": einsum("a=4 b=2 -> a a b"),
+    "sum of one": einsum("a=4 b=2 -> b"), "on a diagonal": cospan("a=4 b=2 -> a a b"),
     "map": make.elementwise("add").on("a=4 b=2, b=2"), "sum": make.reduce("sum", "a").on("a=4 b=2"),
     "max": make.reduce("max", "a").on("a=4 b=2"), "merge": rearrange("a=4 b=2 c=2 -> (a b) c"),
     "split": rearrange("(a=4 b=2) c=2 -> a b c"), "transpose": make.transpose("b a").on("a=4 b=2"),

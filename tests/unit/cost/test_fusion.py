@@ -49,7 +49,7 @@ BY_HAND = {  # name: diagram, bytes read, bytes written
         tanh.on("x y") >> traced(lambda a: (a, make.reduce("sum", "x")(a)), "x y"), "8*x*y", "4*x*y + 4*y"),
     "two contractions": (einsum("x k, k y -> x y") @ Diagram.id("y z") >> tanh.on("x y") @ Diagram.id("y z")
                          >> einsum("x y, y z -> x z"), "4*x*k + 4*k*y + 4*x*y + 4*y*z", "4*x*y + 4*x*z"),
-    "a repetition is entrywise": (einsum("x -> x y") >> tanh.on("x y"), "4*x", "4*x*y"),
+    "a repetition is entrywise": (rearrange("x -> x y") >> tanh.on("x y"), "4*x", "4*x*y"),
     "a view moves nothing": (tanh.on("a b") >> rearrange("a b -> (a b)") >> exp, "4*a*b", "4*a*b"),
     "wires move nothing": (
         Diagram.swap(Ty("x"), Ty("y")) >> Diagram.discard(Ty("y")) @ Diagram.id("x"), 0, 0),

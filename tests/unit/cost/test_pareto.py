@@ -243,7 +243,7 @@ def test_random_numbers_are_not_drawn_again():
     @ncd.diagram("() : key, x=1000")
     def noisy(key, x):
         noise = ncd.build.generators.random("normal", "x=1000")(key)
-        wide = ncd.reduce("sum", "y")(nn.tanh(ncd.einsum("x -> x y=50")(x + noise)))
+        wide = ncd.reduce("sum", "y")(nn.tanh(ncd.rearrange("x -> x y=50")(x + noise)))
         return ncd.reduce("sum", "x")(wide * noise)
     points = pareto(noisy)
     drawn = [n for n, op in enumerate(noisy.graph.ops) if op.name == "normal"]

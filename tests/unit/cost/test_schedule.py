@@ -24,7 +24,7 @@ exp, tanh = ncd.elementwise("exp"), ncd.elementwise("tanh")
 
 @ncd.diagram("x, x")
 def wide(a, b):
-    a, b = ncd.einsum("x -> x y")(a), ncd.einsum("x -> x y")(b)
+    a, b = ncd.rearrange("x -> x y")(a), ncd.rearrange("x -> x y")(b)
     return ncd.reduce("sum", "y")(a) + ncd.reduce("sum", "y")(b)
 
 
@@ -121,9 +121,9 @@ def test_a_reader_takes_the_latest():
 def test_dropping_a_wide_array_and_making_it_again():
     @ncd.diagram("x")
     def body(a):
-        wide = ncd.einsum("x -> x y")(a)
+        wide = ncd.rearrange("x -> x y")(a)
         left = ncd.reduce("sum", "y")(exp(wide))
-        other = ncd.reduce("sum", "z")(ncd.einsum("x -> x z")(left))
+        other = ncd.reduce("sum", "z")(ncd.rearrange("x -> x z")(left))
         return ncd.reduce("sum", "y")(wide) + other
     kept = {op.name: node for node, op in enumerate(body.graph.ops)}
     order = list(range(len(body.graph)))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 import ncd
+from ncd.build.notation import cospan
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
 from ncd.interpret.cost import Schedule, best_schedule, opened
@@ -53,7 +54,7 @@ def wired(random: Random, parallel: bool) -> Diagram:
     def build(args):
         size = random.randint(1, 9)
         labels = [f"i{n}={sizes[wire]}" for n, wire in enumerate(args)]
-        graph.add(ncd.einsum(f"{', '.join(labels)} -> o={size}").op, args)
+        graph.add(cospan(f"{', '.join(labels)} -> o={size}").op, args)
         sizes.append(size)
         return len(sizes) - 1
 
@@ -139,7 +140,7 @@ def test_never_worse_on_the_zoo_and_its_derivatives(name):
 def test_two_wide_branches_one_after_the_other():
     @ncd.diagram("x, x")
     def wide(a, b):
-        a, b = ncd.einsum("x -> x y")(a), ncd.einsum("x -> x y")(b)
+        a, b = ncd.rearrange("x -> x y")(a), ncd.rearrange("x -> x y")(b)
         return ncd.reduce("sum", "y")(a) + ncd.reduce("sum", "y")(b)
     found = best_schedule(wide, x=10, y=100)
     assert (peak(wide, {"x": 10, "y": 100}), peak(found.diagram, {"x": 10, "y": 100})) == (8040, 4080)
@@ -153,7 +154,7 @@ def test_a_tree_is_walked_by_the_branch_with_the_higher_hill_over_its_valley():
 def test_a_body_is_ordered_inside_its_block_and_its_scan():
     @ncd.diagram("x, x")
     def wide(a, b):
-        a, b = ncd.einsum("x -> x y")(a), ncd.einsum("x -> x y")(b)
+        a, b = ncd.rearrange("x -> x y")(a), ncd.rearrange("x -> x y")(b)
         return ncd.reduce("sum", "y")(a) + ncd.reduce("sum", "y")(b)
     block = wide.block("wide")
     found = best_schedule(block, x=10, y=100)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from ncd.build import generators as g
-from ncd.build.notation import einsum, rearrange, reindex
+from ncd.build.notation import cospan, einsum, rearrange, reindex
 from ncd.build.trace import diagram, size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
@@ -116,7 +116,7 @@ PICTURES = {
     "scan_lifted": (g.scan(cell, "t", 1, 1).lift("b"), 0),
     "outer": (einsum("a, b -> a b"), 0), "three": (einsum("a i, b i, c i -> a b c"), 0),
     "trace": (einsum("i i -> "), 0), "diagonal": (einsum("i i -> i"), 0), "inner": (einsum("k, k -> "), 0),
-    "two_contractions": (einsum("a i j, i j b -> a b"), 0), "expand": (einsum("a -> a b"), 0),
+    "two_contractions": (einsum("a i j, i j b -> a b"), 0), "expand": (cospan("a -> a b"), 0),
     "tropical": (einsum("i j, j k -> i k", "max_plus"), 0), "scalar": (einsum("(), a -> a"), 0),
     "transpose": (reindex("k x y -> y k x"), 0), "rename": (reindex("x m -> y=x m", x="y"), 0),
     "sum": (g.reduce("sum", "x").on("y x m"), 0), "max": (g.reduce("max", "x z").on("y x m z"), 0),

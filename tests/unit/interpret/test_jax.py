@@ -13,7 +13,7 @@ from hypothesis import given
 import ncd
 from ncd.build import generators as make
 from ncd.build.generators import elementwise, key, opaque, parameter, random, scan, where
-from ncd.build.notation import einsum, rearrange, reindex
+from ncd.build.notation import cospan, einsum, rearrange, reindex
 from ncd.build.trace import diagram, pointwise, size, trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
@@ -22,7 +22,7 @@ from ncd.errors import ArityError, AxisError, InputError, RuleError, SizeError
 from ncd.interpret.reference import run
 from ncd.ops import scalar
 from ncd.ops.control import Scan
-from ncd.ops.monoid import ANY_ALL, MONOIDS
+from ncd.ops.monoid import ANY_ALL, MONOIDS, SEMIRINGS
 from ncd.ops.multilinear import Einsum, View
 from tests.strategies import examples, samplers
 from theory.random import value
@@ -67,7 +67,7 @@ EINSUMS = ["a a -> a", "a a -> ", "a -> a a", "a b -> b a a", "a a a -> a a", "-
 @pytest.mark.parametrize("text", EINSUMS)
 def test_einsum(text):
     for name in ("sum_product", "max_product"):
-        check(einsum(text, name))
+        check(cospan(text, SEMIRINGS[name]))
 
 
 def test_einsum_over_truth_values_and_minima():
@@ -369,7 +369,7 @@ def test_a_repeat_is_as_wide_as_its_layers_one_after_the_other():
 
 def test_truth_values_stay_truth_values():
     array = Array((Axis("i", 2),), "bool")
-    spread, none = einsum("i -> i j=3", "any_all"), Einsum((), (), array, (0,), ANY_ALL)
+    spread, none = cospan("i -> i j=3", ANY_ALL), Einsum((), (), array, (0,), ANY_ALL)
     for made, inputs in ((spread, ([True, False],)), (none.diagram, ())):
         ours, theirs = made.to_jax()(*map(jnp.array, inputs)), run(made, *inputs)
         assert ours.dtype == theirs.dtype == bool and np.array_equal(ours, theirs)

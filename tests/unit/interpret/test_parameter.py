@@ -9,7 +9,7 @@ import pytest
 
 from ncd import nn
 from ncd.build.generators import key, opaque, parameter, random, scan
-from ncd.build.notation import einsum
+from ncd.build.notation import rearrange
 from ncd.build.trace import diagram, trace
 from ncd.core.category import Diagram, Ty
 from ncd.core.serial import to_json
@@ -78,7 +78,7 @@ def test_ties_of_two_types_are_refused():
 def test_scans_in_scans_stack_from_the_outside_in():
     inner = scan(trace(lambda s, u: (s * parameter("w", "m")() + u, s), Ty("m, m").inside), "r=2", 1, 1,
                  share=False)
-    outer = trace(lambda s, u: inner(s, einsum("m -> r=2 m")(u))[0], Ty("m, m").inside)
+    outer = trace(lambda s, u: inner(s, rearrange("m -> r=2 m")(u))[0], Ty("m, m").inside)
     assert slots(scan(outer, "t", 1, 1, share=False)) == {"scan/scan/w": "t r=2 m"}
     assert slots(scan(outer, "t", 1, 1, share=True)) == {"scan/scan/w": "r=2 m"}
 
