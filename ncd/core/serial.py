@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate, repeat
 from typing import Any
 
+from ncd.core import files
 from ncd.core.category import Diagram
 from ncd.core.check import check, diagrams_in
 from ncd.core.codec import Path, Reader, Writer
@@ -27,7 +28,7 @@ from ncd.core.op import Operation
 from ncd.errors import LoadError, NcdError
 
 FORMAT, VERSION = "ncd-diagram", 1
-MAX_LENGTH, MAX_DEPTH, MAX_NODES = 64 * 2 ** 20, 100, 1_000_000
+MAX_LENGTH, MAX_DEPTH, MAX_NODES = files.MAX_BYTES, 100, 1_000_000
 # A string, closed or not, is one token, so that this scan is linear on any text.
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.S)

@@ -5,14 +5,12 @@ A table is 80 columns wide: a formula that is longer goes on below itself.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ncd.core import files
 from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
@@ -65,22 +63,7 @@ def write(diagram: Diagram, path: Path, title: str, depth: int = 0, **look) -> N
                               have=suffix or "no suffix", want=want)
         diagram.draw(path, depth=depth, **look)
         return
-    text = diagram.to_json()
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.absolute().parent, delete=False,
-                                         prefix=f".{path.name}.") as file:
-            temporary = file.name
-            file.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise OutputError.at(path, error) from None
+    files.write(path, diagram.to_json())
 
 
 # -- runs ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ncd.core import serial
+from ncd.core import files, serial
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.errors import PACKAGE, LoadError
@@ -101,9 +101,7 @@ def from_json(text: str | bytes, operations: Iterable[type] | Mapping[str, type]
 
 def _json(path: Path, operations) -> Diagram:
     try:
-        if path.stat().st_size > serial.MAX_LENGTH:
-            raise LoadError(f"`{path}` has {path.stat().st_size} bytes; at most {serial.MAX_LENGTH}")
-        data = path.read_bytes()
+        data = files.read(path)
     except OSError as error:
         raise _unreadable(path, error) from None
     return from_json(data, operations, source=str(path))
@@ -140,7 +138,7 @@ def _importing_from(folder: Path) -> Iterator[None]:
 def _run_file(path: Path) -> types.ModuleType:
     """Run a file as a module; each run is a new one."""
     try:
-        source = path.read_bytes()
+        source = files.read(path)
     except OSError as error:
         raise _unreadable(path, error) from None
     module = types.ModuleType(f"<{path}>")

