@@ -17,10 +17,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ncd import __version__
+from ncd import __version__, process
 from ncd.core.category import Diagram
 from ncd.core.check import check
-from ncd.errors import InputError, NcdError, SizeError, user_location
+from ncd.errors import InputError, NcdError, SizeError, escaped, told, user_location
 from ncd.interpret import given, report
 
 EPILOG = """\
@@ -33,7 +33,7 @@ MODEL is what ncd.load takes:
 exit codes:
   0    all is well
   1    `ncd check` found the diagram wrong
-  2    bad usage or bad input; the message says what and how to mend it
+  2    bad usage or bad input; the message says what and how to fix it
   3    an internal error; NCD_TRACEBACK=1 shows where
   130  interrupted; 141  the reader of the output went away
 """
@@ -42,7 +42,7 @@ exit codes:
 def parser() -> argparse.ArgumentParser:
     """The grammar of the command line."""
     raw = argparse.RawDescriptionHelpFormatter
-    top = argparse.ArgumentParser("ncd", description="Deep-learning architectures as diagrams.",
+    top = _Parser("ncd", description="Deep-learning architectures as diagrams.",
                                   epilog=EPILOG, formatter_class=raw)
     top.add_argument("--version", action="version", version=f"ncd {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="show | cost | run | check | zoo")
@@ -121,46 +121,80 @@ def _options(argv: Sequence[str] | None):
     return options
 
 
+class _Parser(argparse.ArgumentParser):
+    """Arguments that are wrong are told without what they would do to a terminal."""
+
+    def error(self, message):
+        super().error(escaped(message))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line; the exit code comes back."""
+    """Run a command line, that of the process if none is given; the exit code comes back."""
+    if argv is None:
+        return process.run(lambda: _answer(sys.argv[1:]))
+    return _answer(argv)
+
+
+def _answer(argv: Sequence[str]) -> int:
     for name in ("stdout", "stderr"):           # closed, as for a service
         if getattr(sys, name) is None:
             setattr(sys, name, io.StringIO())
+    answer = sys.stdout
+    with contextlib.suppress(AttributeError, ValueError):   # a terminal without all of Unicode
+        answer.reconfigure(errors="backslashreplace")
     try:
-        with contextlib.suppress(AttributeError, ValueError):   # a terminal without all of Unicode
-            sys.stdout.reconfigure(errors="backslashreplace")
-        _named.cache_clear()                    # a file may have changed
         options = _options(argv)
-        code = options.run(options)
-        sys.stdout.flush()
-        return code
     except SystemExit as stop:              # argparse has said what is wrong, or has shown the help
         return stop.code if isinstance(stop.code, int) else 0
-    except NcdError as error:
-        print(f"ncd: {_message(error)}", file=sys.stderr)
-        return 2
     except OSError as error:
-        if error.filename is not None or error.errno is None:
-            return _internal(error)
-        # What is left in the buffer goes nowhere, or the interpreter would complain at exit.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return 141
-        print(f"ncd: cannot write the output\n  why     {error.strerror}", file=sys.stderr)
-        return 2
+        return _unwritten(error, answer)
+    try:
+        _named.cache_clear()                    # a file may have changed
+        # What a file of the user's prints, now or when it is asked, is no part of the answer.
+        with contextlib.redirect_stdout(sys.stderr):
+            text, code = options.run(options)
+        try:
+            # The lines of comma-separated values end in two characters.
+            lines = "\r\n".join(escaped(part, "\n") for part in text.split("\r\n"))
+            print(lines, file=answer, flush=True)
+        except (OSError, ValueError) as error:
+            return _unwritten(error, answer)
+        return code
+    except NcdError as error:
+        return _wrong(_message(error), 2)
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
-        return _internal(error)
+    except BaseException as error:          # a model's file may raise what is no Exception
+        if os.environ.get("NCD_TRACEBACK"):
+            raise
+        from ncd.read.resolve import blamed
+        if (fault := blamed(error, __file__)) is not None:
+            return _wrong(_message(fault), 2)
+        return _wrong(f"internal error: {type(error).__name__}: {told(error)}\n"
+                      "  mend    NCD_TRACEBACK=1 shows where; please report it", 3)
 
 
-def _internal(error: Exception) -> int:
-    if os.environ.get("NCD_TRACEBACK"):
-        raise error
-    print(f"ncd: internal error: {type(error).__name__}: {error}\n"
-          "  mend    NCD_TRACEBACK=1 shows where; please report it", file=sys.stderr)
-    return 3
+def _wrong(text: str, code: int) -> int:
+    if process.interrupts.seen:             # what the interrupt became is no news
+        return process.INTERRUPTED
+    line = f"ncd: {escaped(text, chr(10))}\n"
+    try:
+        sys.stderr.write(line)
+    except (AttributeError, ValueError):    # closed, by a model's file
+        with contextlib.suppress(OSError):
+            os.write(2, line.encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+    return code
+
+
+def _unwritten(error: Exception, answer) -> int:
+    # What is left in the buffer goes nowhere, or the interpreter would complain at exit.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), answer.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 141
+    return _wrong(f"cannot write the output\n  why     {getattr(error, 'strerror', None) or error}", 2)
 
 
 def _message(error: NcdError) -> str:
@@ -174,7 +208,7 @@ def _message(error: NcdError) -> str:
 @contextlib.contextmanager
 def _progress(text: str) -> Iterator[None]:
     """Say on a terminal what takes longer than a second."""
-    timer = threading.Timer(1.0, lambda: print(f"{text} ...", file=sys.stderr, flush=True))
+    timer = threading.Timer(1.0, lambda: print(f"{escaped(text)} ...", file=sys.stderr, flush=True))
     timer.daemon = True
     if sys.stderr.isatty():
         timer.start()
@@ -195,16 +229,15 @@ def _load(options) -> tuple[Diagram, str, dict[str, int]]:
 def _named(model: str) -> tuple[Diagram, str]:
     """The diagram of a name, and its title."""
     from ncd.read.resolve import load, zoo
-    # What a file of the user's prints is no part of the answer.
-    with _progress(f"loading {model}"), contextlib.redirect_stdout(sys.stderr):
+    with _progress(f"loading {model}"):
         diagram = load(model)
     named = getattr(diagram, "title", None)
-    return diagram, named if isinstance(named, str) and model not in zoo() else \
-        Path(model.rpartition(":")[2]).stem
+    return diagram, escaped(named if isinstance(named, str) and model not in zoo() else
+                            Path(model.rpartition(":")[2]).stem)
 
 
 # -- show ------------------------------------------------------------------------------
-def show(options) -> int:
+def show(options) -> tuple[str, int]:
     if options.depth is not None and options.depth < 0:
         raise InputError(f"--depth {options.depth}", want="0 or more")
     diagram, title, sizes = _load(options)
@@ -217,18 +250,15 @@ def show(options) -> int:
         with _progress(f"writing {options.output}"):
             report.write(diagram, Path(options.output), title, options.depth, **look)
         if not options.json:
-            print(f"wrote {options.output}")
-            return 0
+            return f"wrote {escaped(options.output)}", 0
     if options.json:
         graph = diagram.graph
-        print(json.dumps({
+        return json.dumps({
             "title": title, "dom": [str(a) for a in diagram.dom.inside],
             "cod": [str(a) for a in diagram.cod.inside], "sizes": sorted(diagram.symbols),
             "operations": [{"name": op.name, "reads": args, "makes": list(wires),
-                            "types": [str(array) for array in op.cod]} for op, args, wires in graph]}))
-        return 0
-    print(report.described(diagram, title, options.depth))
-    return 0
+                            "types": [str(array) for array in op.cod]} for op, args, wires in graph]}), 0
+    return report.described(diagram, title, options.depth), 0
 
 
 def _look(options) -> dict:
@@ -249,7 +279,7 @@ def _look(options) -> dict:
 
 
 # -- cost ------------------------------------------------------------------------------
-def cost(options) -> int:
+def cost(options) -> tuple[str, int]:
     from ncd.interpret import costs
     if options.depth is not None and options.depth < 1:
         raise InputError(f"--depth {options.depth}", want="1 or more")
@@ -277,8 +307,7 @@ def cost(options) -> int:
             text = costs.versus(subject, other, form)
         else:
             text = costs.whole(subject, form)
-    print(text)
-    return 0
+    return text, 0
 
 
 def _subject(options, model: str):
@@ -303,7 +332,7 @@ def _subject(options, model: str):
 
 
 # -- run and check ---------------------------------------------------------------------
-def run(options) -> int:
+def run(options) -> tuple[str, int]:
     seed = given.seed(options.seed)
     diagram, title, sizes = _load(options)
     missing = sorted(diagram.symbols - set(sizes))
@@ -316,22 +345,19 @@ def run(options) -> int:
     outputs = [{"type": str(array)} | trial.summary(value)
                for array, value in zip(diagram.cod.inside, timed.outputs)]
     if options.json:
-        print(json.dumps({"title": title, "sizes": sizes, "seed": seed,
-                          "parameters": timed.parameters, "compile_seconds": timed.compiling,
-                          "run_seconds": timed.running, "outputs": outputs}))
-        return 0
-    print(f"{report.head(title, diagram)}\n"
+        return json.dumps({"title": title, "sizes": sizes, "seed": seed,
+                           "parameters": timed.parameters, "compile_seconds": timed.compiling,
+                           "run_seconds": timed.running, "outputs": outputs}), 0
+    head = (f"{report.head(title, diagram)}\n"
           f"sizes    {report.sizes(sizes)}\n"
           f"inputs   random, seed {seed}\n"
           f"params   {timed.parameters:,} numbers\n"
           f"compile  {timed.compiling:.3g} s\n"
           f"run      {timed.running * 1000:.3g} ms, the best of {trial.REPEATS}")
-    for array, made in zip(diagram.cod.inside, outputs):
-        print(report.output(array, made))
-    return 0
+    return "\n".join([head, *map(report.output, diagram.cod.inside, outputs)]), 0
 
 
-def check_model(options) -> int:
+def check_model(options) -> tuple[str, int]:
     if not options.tolerance >= 0:
         raise InputError(f"--tolerance {options.tolerance}", want="a number of at least 0")
     seed = given.seed(options.seed)
@@ -350,23 +376,20 @@ def check_model(options) -> int:
         "max_absolute_error": trial.plain(found.absolute), "max_relative_error": trial.plain(found.relative)})
 
 
-def _verdict(options, data: dict) -> int:
-    print(json.dumps(data) if options.json else report.verdict(data))
-    return 0 if data["ok"] else 1
+def _verdict(options, data: dict) -> tuple[str, int]:
+    return json.dumps(data) if options.json else report.verdict(data), 0 if data["ok"] else 1
 
 
 # -- zoo -------------------------------------------------------------------------------
-def zoo(options) -> int:
+def zoo(options) -> tuple[str, int]:
     from ncd.read import resolve
     known = resolve.zoo()
     rows = {name: (known[name].__doc__ or "").strip().split("\n")[0] for name in sorted(known)}
     if options.json:
-        print(json.dumps([{"name": name, "text": text} for name, text in rows.items()]))
-        return 0
+        return json.dumps([{"name": name, "text": text} for name, text in rows.items()]), 0
     widest = max(map(len, rows), default=0)
-    for name, text in rows.items():
-        print("\n".join(report.hung(f"{name:<{widest}}  ", text)))
-    return 0
+    lines = [line for name, text in rows.items() for line in report.hung(f"{name:<{widest}}  ", text)]
+    return "\n".join(lines), 0
 
 
 if __name__ == "__main__":

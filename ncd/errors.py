@@ -44,6 +44,28 @@ def pointed(text: str, position: int | None = None) -> list[str]:
     return [before + line + after, " " * (len(before) + width) + "^"]
 
 
+def escaped(text: str, kept: str = "") -> str:
+    """A text for a terminal: what is not printable is escaped, as in a repr, but for the characters kept.
+
+    Names come from files. They may hold characters that move the cursor, colour what follows or turn the
+    direction of writing, and lone surrogates that no stream takes.
+
+    >>> print(escaped("relu\\x1b[2K\\u202e"))
+    relu\\x1b[2K\\u202e
+    """
+    if text.isprintable():
+        return str(text)
+    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text)
+
+
+def told(error: BaseException) -> str:
+    """What an exception says; its own ``__str__`` may fail."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 class NcdError(ValueError):
     """The base of every error that ncd raises on purpose.
 
@@ -60,10 +82,11 @@ class NcdError(ValueError):
     """
 
     def __init__(self, what: str, /, where: str | None = None, **details: str | list[str] | None):
-        self.what = what
+        self.what = what = escaped(what)
         here = user_location()
-        self.where = ", ".join(part for part in (here if where != "here" else None, where) if part)
-        self.details = {name: text for name, text in details.items() if text}
+        self.where = ", ".join(escaped(part) for part in (here if where != "here" else None, where) if part)
+        self.details = {name: escaped(text) if isinstance(text, str) else [escaped(line) for line in text]
+                        for name, text in details.items() if text}
         lines = [what]
         if self.where:
             lines.append(f"  {'where':<7} {self.where}")

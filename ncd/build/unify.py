@@ -89,7 +89,7 @@ def _solve_all(compound: Sequence[Equation], bound: dict[str, Size]) -> None:
 
 def _solution(equation: Equation, name: str, bound: dict[str, Size]) -> Size | None:
     """The positive size of the one unknown in c·name + rest = given, where it is linear."""
-    size = equation.wanted.substitute({**bound, name: Size.symbol(UNKNOWN)})
+    size = equation.wanted.substitute({**bound, name: Size.atom(UNKNOWN)})
     linear = {m: c for m, c in size.terms.items() if (UNKNOWN, 1) in m}
     coefficient = Size.of({tuple(item for item in m if item != (UNKNOWN, 1)): c for m, c in linear.items()})
     rest = size - Size.of(linear)

@@ -6,21 +6,48 @@ A tree is ``("number", value)``, ``("name", text)``, ``("call", name, trees)``,
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from fractions import Fraction
 
-from ncd.errors import NotationError
+from ncd.errors import NotationError, SizeError
 
 LABEL = r"[^\W\d][\w'\u0300-\u036f\u2032]*"
 NAME = re.compile(rf"{LABEL}\Z")
 TOKEN = re.compile(
     rf"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<name>{LABEL})"
     r"|(?P<operator>\*\*|//|<=|>=|==|!=|[-+*/%(),<>^]))")
-MAX_LENGTH, MAX_DEPTH = 10_000, 100
+MAX_LENGTH, MAX_DEPTH, MAX_NAME = 10_000, 100, 200
 BINARY = ({"<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1},
           {"+": 2, "-": 2}, {"*": 3, "/": 3, "//": 3, "%": 3})
 PRECEDENCE = {name: level for table in BINARY for name, level in table.items()}
+
+
+def symbol_name(text: str) -> str:
+    """The name of a size: what a label is that begins with a letter, however it was given.
+
+    Raises:
+        SizeError: It is no name.
+
+    >>> symbol_name("d_ff'")
+    "d_ff'"
+    """
+    normal = _normal_name(text) if isinstance(text, str) else None
+    if normal is None:
+        shown = repr(text[:MAX_NAME] if isinstance(text, str) else text)
+        raise SizeError(f"{shown} is not the name of a size",
+                        mend=f"letters, digits, _ and primes, a letter first, at most {MAX_NAME}")
+    return text if normal == text else normal
+
+
+@functools.lru_cache(10_000)
+def _normal_name(text: str) -> str | None:
+    """The name as labels are written, None if it is none."""
+    if len(text) > 4 * MAX_NAME:        # normalising a long hostile text can take quadratic time
+        return None
+    text = unicodedata.normalize("NFKC", text)
+    return text if len(text) <= MAX_NAME and NAME.match(text) else None
 
 
 def tokens(text: str) -> list[tuple[str, str, int]]:

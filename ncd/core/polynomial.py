@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from ncd.core.grammar import symbol_name
 from ncd.errors import SizeError
 
 Number = int | Fraction
@@ -107,7 +108,12 @@ class Size:
 
     @classmethod
     def symbol(cls, name: str) -> Size:
-        return cls.of({((name, 1),): 1})
+        """The size of a name; a SizeError if labels are not called so."""
+        return cls.atom(symbol_name(name))
+
+    @classmethod
+    def atom(cls, atom: str | Atom) -> Size:            # of another size: its name is not asked again
+        return cls.of({((atom, 1),): 1})
 
     # -- structure ---------------------------------------------------------------
     @cached_property
@@ -252,8 +258,7 @@ class Size:
             product = Size.number(coefficient)
             for atom, exponent in monomial:
                 if isinstance(atom, str):
-                    base = sizes.get(atom)
-                    base = Size.symbol(atom) if base is None else base
+                    base = sizes[atom] if atom in sizes else Size.atom(atom)
                 else:
                     base = Size.rebuild(atom, tuple(a.substitute(sizes) for a in atom.args))
                 product = product * (base if exponent == 1 else base ** exponent)

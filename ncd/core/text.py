@@ -8,6 +8,7 @@ import textwrap
 from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
 from ncd.core.nested import once_each
+from ncd.errors import escaped
 
 WIDTH = 80
 MAX_LEVELS, MAX_OPERATIONS = 30, 1_000_000         # of a repr
@@ -56,8 +57,8 @@ def listing(diagram: Diagram) -> str:
     names = [_letters(wire) for wire in range(len(graph.types))]
     rows = [(names[wire], "", str(array)) for wire, array in enumerate(graph.inputs)]
     for node, (op, args, wires) in enumerate(graph):
-        call = f"{op.name}({', '.join(names[wire] for wire in args)})"
-        place = f"  [{places[node]}]" if node in places else ""
+        call = f"{escaped(op.name)}({', '.join(names[wire] for wire in args)})"
+        place = f"  [{escaped(places[node])}]" if node in places else ""
         made = ", ".join(names[wire] for wire in wires) or "()"
         remark = f"  {op.remark}" if op.remark else ""
         rows.append((made, call + place + remark, ", ".join(str(array) for array in op.cod)))

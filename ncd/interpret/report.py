@@ -16,11 +16,12 @@ from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
 from ncd.core.op import Operation
 from ncd.core.text import hung, listing
-from ncd.errors import OutputError
+from ncd.errors import OutputError, escaped
 
 
 def head(title: str, diagram: Diagram) -> str:
     """A diagram's title and type."""
+    title = escaped(title)
     return "\n".join(hung(f"{title} : " if len(title) < 40 else "", str(diagram)))
 
 
@@ -46,7 +47,7 @@ def described(diagram: Diagram, title: str, depth: int = 0) -> str:
                     continue
                 seen[op] = None
                 for body in inner:
-                    lines += ["", f"{op.name} : {body}", textwrap.indent(listing(body), "  ")]
+                    lines += ["", f"{escaped(op.name)} : {body}", textwrap.indent(listing(body), "  ")]
                 below += inner
         level = below
     return "\n".join(lines)

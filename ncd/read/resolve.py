@@ -10,9 +10,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-import linecache
 import os
 import sys
+import sysconfig
 import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,8 +23,12 @@ from typing import Any
 from ncd.core import files, serial
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
-from ncd.errors import PACKAGE, LoadError
+from ncd.errors import MAX_SHOWN, PACKAGE, LoadError, told
 
+LIBRARIES = tuple(os.path.join(path, "") for name, path in sysconfig.get_paths().items()
+                  if name.endswith("lib"))
+_ran: set[str] = set()                  # the user's files that were run, and the folders of them
+_folders: set[str] = set()
 FORMS = ["multi_head_attention    a name of the zoo (`ncd zoo` lists them)",
          "file.py:name            a diagram in a file of yours",
          "package.module:name     a diagram in a module",
@@ -127,6 +131,7 @@ def _unreadable(path: Path, error: OSError) -> LoadError:
 def _importing_from(folder: Path) -> Iterator[None]:
     """Let the user's code import what stands beside it, as python does for a script."""
     entry = str(folder)
+    _folders.add(os.path.join(entry, ""))
     sys.path.insert(0, entry)
     try:
         yield
@@ -143,6 +148,7 @@ def _run_file(path: Path) -> types.ModuleType:
         raise _unreadable(path, error) from None
     module = types.ModuleType(f"<{path}>")
     module.__file__ = str(path)
+    _ran.add(str(path))
     # Classes of the file look their module up by name (dataclasses do), so it is kept.
     sys.modules[module.__name__] = module
 
@@ -169,61 +175,108 @@ def _running(code: Callable[[], Any], source: Path | str, file: str | None = Non
     """Run the user's own code; what it raises becomes an error that shows its line."""
     try:
         return code()
-    except (Exception, SystemExit) as error:
-        place = _place(error, file)
-        line = None
-        if place is not None:
-            linecache.checkcache(place[0])
-            line = linecache.getline(*place).strip()
-        raise LoadError(f"`{source}` failed: {type(error).__name__}",
-                        where=f"{place[0]}:{place[1]}" if place else None,
-                        why=str(error).splitlines()[:30], line=line) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:          # an exit, a cancellation, an exception of the user's own
+        raise _failed(error, source, file) from error
+
+
+def _failed(error: BaseException, source: Path | str, file: str | None) -> LoadError:
+    place = _place(error, file)
+    why = [line[:MAX_SHOWN] for line in told(error).splitlines()[:30]]
+    return LoadError(f"`{source}` failed: {type(error).__name__}",
+                     where=f"{place[0]}:{place[1]}" if place else None,
+                     why=why, line=_line(*place) if place else None)
+
+
+def blamed(error: BaseException, caller: str) -> LoadError | None:
+    """What a model's own code raised when it was asked, as an error that shows its line; None for ours.
+
+    The user's code is a file that was run, or one that stands in a folder that models were loaded from.
+    """
+    frames = _frames(error)
+    below = frames[max((n for n, (file, _) in enumerate(frames) if file == caller), default=-1) + 1:]
+    users = [(file, line) for file, line in below if file in _ran or (
+        file.startswith(tuple(_folders)) and not file.startswith((PACKAGE, *LIBRARIES)))]
+    return _failed(error, users[-1][0], users[-1][0]) if users else None
+
+
+def _frames(error: BaseException) -> list[tuple[str, int]]:
+    # Not traceback.extract_tb, which reads every file that a frame names.
+    return [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
 
 
 def _place(error: BaseException, file: str | None) -> tuple[str, int] | None:
     """The file and line that an error came from: the last in the user's file, else outside ncd."""
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and isinstance(error.lineno, int):
         return error.filename, error.lineno
-    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)
-              if not frame.filename.startswith((PACKAGE, "<frozen"))]
+    frames = [frame for frame in _frames(error) if not frame[0].startswith((PACKAGE, "<frozen"))]
     mine = [frame for frame in frames if frame[0] == file]
     return (mine or [frame for frame in frames if frame[0] != importlib.__file__] or [None])[-1]
 
 
-def _named(module: types.ModuleType, name: str, where: str) -> Any:
+def _line(file: str, number: int) -> str | None:
+    """A line of a file, if it is one."""
     try:
-        return getattr(module, name)
-    except AttributeError:
-        close = difflib.get_close_matches(name, vars(module), 3)
+        lines = files.read(file).decode("utf-8", "replace").splitlines()
+    except (OSError, LoadError):
+        return None
+    return lines[number - 1].strip()[:MAX_SHOWN] if 0 < number <= len(lines) else None
+
+
+def _named(module: types.ModuleType, name: str, where: str) -> Any:
+    missing = object()
+    value = _running(lambda: getattr(module, name, missing), where, getattr(module, "__file__", None))
+    if value is missing:
+        close = difflib.get_close_matches(name, filter(_is_text, vars(module)), 3)
         raise LoadError(f"no `{name}` in `{where}`", have=", ".join(_diagrams(module)) or "nothing",
-                        mend=f"did you mean {' or '.join(close)}?" if close else None) from None
+                        mend=f"did you mean {' or '.join(close)}?" if close else None)
+    return value
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str
 
 
 def _diagrams(module: types.ModuleType) -> list[str]:
     """The names in a module that stand for diagrams, or may: its own functions without arguments."""
-    return [name for name, value in vars(module).items() if not name.startswith("_") and (
-        isinstance(value, (Diagram, Operation)) or (
+    return [name for name, value in list(vars(module).items())
+            if _is_text(name) and not name.startswith("_") and _may_stand(value, module)]
+
+
+def _may_stand(value: Any, module: types.ModuleType) -> bool:
+    try:
+        return isinstance(value, (Diagram, Operation)) or (
             isinstance(value, types.FunctionType) and value.__module__ == module.__name__
-            and not inspect.signature(value).parameters))]
+            and not inspect.signature(value).parameters)
+    except Exception:                   # a property of the user's raises
+        return False
 
 
 def _diagram(value: Any, name: str, where: str, module: types.ModuleType) -> Diagram:
+    file = getattr(module, "__file__", None)
     made = value
-    if not isinstance(value, (Diagram, Operation)) and callable(value) and not isinstance(value, type):
+    if _running(lambda: not isinstance(value, (Diagram, Operation, type)) and callable(value), where, file):
         try:
             inspect.signature(value).bind()
         except (TypeError, ValueError) as error:
             raise LoadError(f"`{name}` in `{where}` is a function that cannot be called without arguments",
                             why=str(error), mend="give its parameters defaults, or name a diagram") from None
-        made = _running(value, where, getattr(module, "__file__", None))
-    if isinstance(made, Operation):
-        return made.diagram
-    if not isinstance(made, Diagram):
+        made = _running(value, where, file)
+
+    def settled():
+        """The diagram with its graph, which asks an operation of the user's for its type."""
+        found = made.diagram if isinstance(made, Operation) else made if isinstance(made, Diagram) else None
+        if found is not None:
+            _ = found.graph
+        return found
+    diagram = _running(settled, where, file)
+    if diagram is None:
         what = "is" if made is value else "returns something"
         raise LoadError(f"`{name}` in `{where}` {what} of the type {type(made).__name__}, not a diagram",
                         want="a diagram, an operation, or a function without arguments that returns one",
                         have=", ".join(found for found in _diagrams(module) if found != name) or None)
-    return made
+    return diagram
 
 
 def _wrapped(names: list[str], width: int = 70) -> list[str]:

@@ -114,7 +114,7 @@ def _top(size: Size, axes: set[str], known: Mapping) -> tuple:
         degree, product = 0, Size.number(coefficient)
         for atom, exponent in monomial:
             if isinstance(atom, str):
-                grows, base = int(atom in axes), Size.symbol(atom)
+                grows, base = int(atom in axes), Size.atom(atom)
             else:
                 grows, base, sure = known[atom]
                 exact = exact and sure

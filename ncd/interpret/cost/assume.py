@@ -74,7 +74,7 @@ class Assumptions:
     def _open(self, size: Size) -> Size:
         """The size in variables that are at least 0."""
         size = size.substitute(self.written or {})
-        return size.substitute({name: Size.symbol(name) + 1 for name in size.symbols
+        return size.substitute({name: Size.atom(name) + 1 for name in size.symbols
                                 if not name.startswith(SLACK)})
 
     def sign(self, size: Size) -> int | None:
@@ -134,7 +134,7 @@ def _replaced(size: Size, made: Mapping[Atom, Size]) -> Size:
     for monomial, coefficient in size.terms.items():
         product = Size.number(coefficient)
         for atom, exponent in monomial:
-            base = Size.symbol(atom) if isinstance(atom, str) else made[atom]
+            base = Size.atom(atom) if isinstance(atom, str) else made[atom]
             product = product * (base if exponent == 1 else base ** exponent)
         total = total + product
     return total
@@ -173,7 +173,7 @@ def _assume(text: str, number: int, written: dict[str, Size], before: tuple[str,
         gap = gap.substitute(written)
     name, value = _isolated(gap, text)
     # c·s + r ≥ 0 with s = value where it is 0: s = value + slack for c > 0, value − slack for c < 0.
-    slack = Size.symbol(f"{SLACK}{number}")
+    slack = Size.atom(f"{SLACK}{number}")
     if gap.terms[((name, 1),)] > 0:
         _write(written, name, value + slack)
     else:                                   # an upper bound: turned into a lower one of another symbol

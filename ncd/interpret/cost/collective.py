@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ncd.core.size import ONE, Size, as_size
-from ncd.errors import NcdError
+from ncd.errors import NcdError, escaped
 from ncd.interpret.cost.machine import Link, Machine, machine
 
 # kind: (buffers that each device sends, as a multiple of (n − 1)/n, messages as a multiple of n − 1)
@@ -65,7 +65,7 @@ class Collective(NamedTuple):
         times = "" if self.times == ONE else f"{self.times} times "
         what = f" of `{self.array}`" if self.array else ""
         return f"{times}{self.kind} over {self.over}{what}: {self.bytes} bytes" + (
-            f" ({self.place})" if self.place else "")
+            f" ({escaped(self.place)})" if self.place else "")
 
 
 def link_of(on: Machine | Link | str) -> Link:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ncd.core.size import ZERO, Size
+from ncd.errors import escaped
 from ncd.interpret.cost import breakdown
 
 if TYPE_CHECKING:
@@ -57,5 +58,5 @@ class Coverage:
         count = sum((number for number, _ in self.unknown.values()), ZERO)
         lines = [f"NOT COUNTED: the arithmetic of {count} of {self.operations} operations that run, "
                  f"which move {self.unknown_traffic} of {self.traffic + self.unknown_traffic} bytes"]
-        lines += [f"  {name} ×{number} : {kind}" for name, (number, kind) in self.unknown.items()]
+        lines += [f"  {escaped(name)} ×{number} : {kind}" for name, (number, kind) in self.unknown.items()]
         return "\n".join(lines)

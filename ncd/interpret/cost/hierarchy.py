@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ncd.core.array import Array
 from ncd.core.size import Size
-from ncd.errors import NcdError
+from ncd.errors import NcdError, escaped
 from ncd.interpret.cost.flat import flatten
 from ncd.interpret.cost.machine import Machine, in_dtype, in_values, machine
 from ncd.interpret.cost.measure import Meter, cost_of
@@ -134,7 +134,7 @@ class Hierarchy:
 
     def __str__(self):
         rows = [("level", "moved (bytes)", "resident (bytes)")]
-        rows += [(name, str(self.moved[name].bytes) if level else "", str(self.resident[name].bytes))
+        rows += [(escaped(name), str(self.moved[name].bytes) if level else "", str(self.resident[name].bytes))
                  for level, name in enumerate(self.levels)]
         widths = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()

@@ -95,7 +95,7 @@ def nonnegative(size: Size) -> bool:
     (True, False, True)
     """
     if size.is_nonnegative or size.substitute(
-            {name: Size.symbol(name) + 1 for name in size.symbols}).is_nonnegative:
+            {name: Size.atom(name) + 1 for name in size.symbols}).is_nonnegative:
         return True
     floors = {monomial: c for monomial, c in size.terms.items() if len(monomial) == 1 and monomial[0][1] == 1
               and isinstance(monomial[0][0], Atom) and monomial[0][0].kind == "floor"}

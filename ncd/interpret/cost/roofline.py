@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size, as_size, extremum
-from ncd.errors import NcdError, SizeError
+from ncd.errors import NcdError, SizeError, escaped
 from ncd.interpret.cost import fusion
 from ncd.interpret.cost.algebra import limit, positive_roots
 from ncd.interpret.cost.flat import leaves
@@ -267,7 +267,7 @@ class Roofline:
         return "\n".join(f"{name:<8}{unit:<6}{getattr(self, name)}" for name, unit in units.items())
 
     def __repr__(self):
-        return f"<roofline of {self.diagram} on {self.machine.name}>\n{self}"
+        return f"<roofline of {self.diagram} on {escaped(self.machine.name)}>\n{self}"
 
 
 def roofline(cost, on: Machine | str, dtype: str | Callable[[Operation], str] = "bfloat16",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncd.core.size import ZERO, Size
 from ncd.core.text import TIE, WIDTH, hung
+from ncd.errors import escaped as visible
 from ncd.interpret.cost import written
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ def counted(name: str, count: Size) -> str:
     >>> counted("add", Size(1)), counted("add", Size(1200)), counted("add", Size("19*N + 2"))
     ('add', 'add ×1,200', 'add ×(19*N + 2)')
     """
+    name = visible(name)
     if count.constant is not None:
         return name if count == 1 else f"{name} ×{count.constant:,}"
     return f"{name} ×({count})" if len(count.terms) > 1 else f"{name} ×{count}"
@@ -276,13 +278,14 @@ def axes(rows: Cut) -> str:
 
 # -- for programs and papers ---------------------------------------------------------------
 def values(rows: Sequence[Sequence]) -> str:
-    """Comma-separated values (RFC 4180).
+    """Comma-separated values (RFC 4180); in texts what is not printable is escaped.
 
     >>> values([("block", "flops"), ("linear[m -> d]", "2*d*m, once")])
     'block,flops\\r\\nlinear[m -> d],"2*d*m, once"\\r\\n'
     """
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
+    shown = ([visible(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    csv.writer(text).writerows(shown)
     return text.getvalue()
 
 

@@ -10,7 +10,7 @@ from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.pause import without_collection
 from ncd.core.size import ZERO, Size
-from ncd.errors import AxisError, InputError, NcdError
+from ncd.errors import AxisError, InputError, NcdError, escaped
 from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.custom import refuse_one_way
 from ncd.interpret.derivative.jobs import solve
@@ -30,7 +30,7 @@ class Residual:
     array: Array
 
     def __str__(self):
-        return f"{self.name} : {self.array}"
+        return f"{escaped(self.name)} : {self.array}"
 
 
 @dataclass(frozen=True)

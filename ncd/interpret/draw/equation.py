@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
-from ncd.errors import AxisError, NcdError
+from ncd.errors import AxisError, NcdError, escaped
 from ncd.interpret.draw.linked import Links, checked_links, regions, text_scene, unlinked
 from ncd.interpret.draw.mathtext import ROMAN, word
 from ncd.interpret.draw.nested import levels, scene_of
@@ -33,7 +33,7 @@ class Equation:
         return [side for side in self.sides if isinstance(side, Diagram)]
 
     def __str__(self):
-        shown = [side if isinstance(side, str) else f"({side})" for side in self.sides]
+        shown = [escaped(side) if isinstance(side, str) else f"({side})" for side in self.sides]
         return shown[0] + "".join(f" {sign} {side}" for sign, side in zip(self.signs, shown[1:]))
 
     def __repr__(self):

@@ -60,7 +60,7 @@ def as_key(key: Any) -> Any:
 
 def place_key(key, path: tuple[str, ...]):
     """The key of a place: the root's key with the place's name folded in."""
-    return jax.random.fold_in(key, zlib.crc32("/".join(path).encode()))
+    return jax.random.fold_in(key, zlib.crc32("/".join(path).encode("utf-8", "surrogatepass")))
 
 
 def _draw(slot: Slot, key, dtype, sizes: dict[str, int]):

@@ -251,7 +251,8 @@ def _parameter(run: Run, op: Parameter):
 
 
 def _mix(key: int, path, step: int = 0) -> int:
-    return (key * 0x9E3779B97F4A7C15 + zlib.crc32("/".join(path).encode()) * 1000003 + step) % 2 ** 64
+    place = zlib.crc32("/".join(path).encode("utf-8", "surrogatepass"))
+    return (key * 0x9E3779B97F4A7C15 + place * 1000003 + step) % 2 ** 64
 
 
 def _key(run: Run, op: Key):
