@@ -336,7 +336,7 @@ def two_roles_share_a_letter(patch):
 
 BUGS = [
     (types_stand_for_maps, test_the_transpose_is_the_matrix_turned_round, "swap"),
-    (types_stand_for_maps, test_derivatives_are_those_by_position, "cycle"),
+    (types_stand_for_maps, test_derivatives_are_those_by_position, "swap"),
     (types_stand_for_maps, test_second_derivatives_are_differences_of_first_ones, "swap"),
     (renaming_is_seen_by_the_type, test_a_cost_does_not_change_with_the_labels, "swap"),
     (a_segment_writes_over_what_it_reads, test_values_are_those_by_position, "segment by sum"),
@@ -350,10 +350,13 @@ BUGS = [
 def test_a_planted_bug_is_seen(plant, test, name):
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
-        seen = 0
-        for seed in range(5):     # few labellings are tried at a time
-            try:
-                test(f"{name}#{seed}")
-            except (AssertionError, NcdError):
-                seen += 1
-    assert seen, plant.__name__
+        assert any(fails(test, f"{name}#{seed}") for seed in range(5)), plant.__name__
+
+
+def fails(test, name: str) -> bool:
+    """Whether a test of few labellings sees something."""
+    try:
+        test(name)
+    except (AssertionError, NcdError):
+        return True
+    return False
