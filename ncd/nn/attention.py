@@ -7,10 +7,11 @@ of softmax(q kᵀ/√|k|) v means is then in the type.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 from ncd.build.align import reorder
-from ncd.build.generators import where
+from ncd.build.generators import reduce, where
 from ncd.build.notation import axes_of, einsum, size_of
 from ncd.build.trace import Wire, pointwise, trace
 from ncd.core.array import Array
@@ -18,10 +19,10 @@ from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram
 from ncd.core.size import Size
 from ncd.errors import AxisError, NcdError, SizeError
-from ncd.nn.softmax import softmax
+from ncd.nn.softmax import read_empty, softmax
 from ncd.ops import scalar
 from ncd.ops.control import Block
-from ncd.ops.source import Iota
+from ncd.ops.source import Constant, Iota
 
 MASKS = ("causal", "window", "input")
 MASKED = float("-inf")
@@ -33,13 +34,15 @@ class Mask(NamedTuple):
     kind: str | None
     window: Size | None
     offset: Size
+    empty: int | None = None
+    same: bool = False                  # queries and keys are of one sequence
 
     @classmethod
-    def read(cls, mask: str | None, window, offset) -> Mask:
+    def read(cls, mask: str | None, window, offset, empty: int | None = None) -> Mask:
         """The mask that options describe.
 
         Raises:
-            NcdError: An unknown mask, or a window without its mask or a mask without it.
+            NcdError: An unknown mask, or a window without its mask or a mask without it; another ``empty``.
             SizeError: A window that is not a positive integer.
         """
         if mask is not None and mask not in MASKS:
@@ -51,7 +54,17 @@ class Mask(NamedTuple):
         size = None if window is None else size_of(window)
         if size is not None and (not size.is_integral or (size.constant is not None and size.constant < 1)):
             raise SizeError(f"a window of {size} keys", want="a positive integer")
-        return cls(mask, size, size_of(offset))
+        return cls(mask, size, size_of(offset), read_empty(empty))
+
+    def may_hide_all(self, y: Axis, x: Axis) -> bool:
+        """Whether some query may see no key; sizes are positive."""
+        first = self.offset.constant
+        if self.kind is None or self.kind == "input" or (first is not None and first < 0):
+            return self.kind is not None
+        if self.kind == "causal" or (self.same and self.offset == 0):
+            return False
+        beyond = (x.size - y.size - self.offset).constant
+        return beyond is None or beyond < 0
 
     def inputs(self, y: Axis, x: Axis) -> tuple[Array, ...]:
         """The array that a mask given as an input is."""
@@ -108,21 +121,33 @@ def in_order(wire: Wire, axes: Sequence[Axis]) -> Wire:
     return wire if wire.type.axes == tuple(axes) else reorder(wire.type, axes)(wire)
 
 
+def _undefined(wire: Wire) -> Wire:
+    """NaN, which is no literal of a diagram."""
+    infinite = Constant(inf, Array((), wire.type.dtype))()
+    return infinite - infinite
+
+
 def core(y: Label, x: Label, k: Label, v: Label, mask: Mask) -> Diagram:
     """Scaled dot-product attention with given labels."""
     y_, x_, k_, v_ = map(Axis, (y, x, k, v))
 
     def body(q, key, value, *given):
         scores = einsum(f"{y} {k}, {x} {k} -> {y} {x}")(q, key) * k_.size ** -0.5
-        if mask.kind is not None:
-            (seen,) = given or (mask.seen(y_, x_),)
-            scores = where(seen, scores, MASKED)
-        return einsum(f"{y} {x}, {x} {v} -> {y} {v}")(softmax(x)(scores), value)
+        mean = einsum(f"{y} {x}, {x} {v} -> {y} {v}")
+        if mask.kind is None:
+            return mean(softmax(x)(scores), value)
+        (seen,) = given or (mask.seen(y_, x_),)
+        scores = where(seen, scores, MASKED)
+        if not mask.may_hide_all(y_, x_):
+            return mean(softmax(x)(scores), value)
+        # A query without keys weighs all values with 0, so that no NaN meets them on the way back.
+        found = mean(softmax(x, empty=0)(scores), value)
+        return found if mask.empty is not None else where(reduce("any", x)(seen), found, _undefined(found))
     dom = (Array((y_, k_)), Array((x_, k_)), Array((x_, v_)), *mask.inputs(y_, x_))
     return Block("attention", trace(body, dom)).diagram
 
 
-def attention(mask: str | None = None, window=None, offset=0) -> Diagram:
+def attention(mask: str | None = None, window=None, offset=0, empty: int | None = None) -> Diagram:
     """Scaled dot-product attention.
 
     Type:      y k, x k, x v -> y v             (mask="input": y k, x k, x v, y x : bool -> y v)
@@ -132,7 +157,8 @@ def attention(mask: str | None = None, window=None, offset=0) -> Diagram:
             last ``window``; or "input", it sees those where a fourth input is true.
         window: How many keys a query sees with mask="window".
         offset: How many keys stand before the first query.
-    A query that sees no key has no mean: its result is NaN.
+        empty: What a query that sees no key gets: it has no mean, and None gives NaN; 0 gives 0, as
+            fused attention does. Either way it has no part in any derivative.
     Flags:     deterministic, linear in the values
     Raises:    NcdError for an unknown mask; SizeError for a window below 1.
     Source:    Vaswani et al. 2017, arXiv 1706.03762, §3.2.1.
@@ -142,4 +168,4 @@ def attention(mask: str | None = None, window=None, offset=0) -> Diagram:
     >>> print(attention("causal").on("b h y k=64, b h x k=64, b h x v=64"))
     b h y k=64, b h x k=64, b h x v=64 -> b h y v=64
     """
-    return core(*map(Label, "yxkv"), Mask.read(mask, window, offset))
+    return core(*map(Label, "yxkv"), Mask.read(mask, window, offset, empty))

@@ -102,14 +102,15 @@ def _attend(title: str, axes: str, heads, width, groups, mask: Mask, rotary, bia
 
 
 def multi_head_attention(axes: str = "y m, x m", heads=None, width=None, *, mask: str | None = None,
-                         window=None, offset=0, rotary=None, bias: bool = False) -> Diagram:
+                         window=None, offset=0, empty: int | None = None, rotary=None,
+                         bias: bool = False) -> Diagram:
     """Attention in several heads, each on its own projection: queries from y, keys and values from x.
 
     Type:      y m, x m -> y m                  (mask="input": with a third input y x : bool)
     Equation:  q, K, V = L^Q, L^K, L^V : m → k h;  y = L^O(attention in each h),  L^O : k h → m
     Parameters:
         heads, width: The sizes of h and k; symbols where they are not given.
-        mask, window, offset: As in :func:`attention`.
+        mask, window, offset, empty: As in :func:`attention`.
         rotary: True, or a base, to turn queries and keys by :func:`rotary`.
         bias: Whether the four projections have one.
     Its parameters are Q, K, V and O.
@@ -120,18 +121,19 @@ def multi_head_attention(axes: str = "y m, x m", heads=None, width=None, *, mask
     >>> print(multi_head_attention(heads=8, width=64).on("b y m=512, b x m=512"))
     b y m=512, b x m=512 -> b y m=512
     """
-    return _attend("multi_head_attention", axes, heads, width, None, Mask.read(mask, window, offset),
+    return _attend("multi_head_attention", axes, heads, width, None, Mask.read(mask, window, offset, empty),
                    rotary, bias)
 
 
 def cross_attention(axes: str = "y m, x m", heads=None, width=None, *, mask: str | None = None,
-                    bias: bool = False) -> Diagram:
+                    empty: int | None = None, bias: bool = False) -> Diagram:
     """Multi-head attention from one sequence to another, whose features may be others.
 
     Type:      y m, x m -> y m                  (``cross_attention("y m, x n")``: y m, x n -> y m)
     Equation:  that of :func:`multi_head_attention`
     Parameters:
         mask: None, or "input" for a third input y x : bool.
+        empty: As in :func:`attention`.
     Raises:    AxisError unless two arrays of two axes are named, their positions apart;
                NcdError for another mask: positions of two sequences have no common order.
     Source:    Vaswani et al. 2017, arXiv 1706.03762, §3.2.3.
@@ -142,12 +144,12 @@ def cross_attention(axes: str = "y m, x m", heads=None, width=None, *, mask: str
     if mask not in (None, "input"):
         raise NcdError(f"no mask {mask!r} between two sequences", want="None or 'input'",
                        mend="multi_head_attention takes a mask and an offset between positions")
-    return _attend("cross_attention", axes, heads, width, None, Mask.read(mask, None, 0), None, bias)
+    return _attend("cross_attention", axes, heads, width, None, Mask.read(mask, None, 0, empty), None, bias)
 
 
 def grouped_query_attention(axes: str = "y m, x m", groups="g", heads=None, width=None, *,
-                            mask: str | None = None, window=None, offset=0, rotary=None,
-                            bias: bool = False) -> Diagram:
+                            mask: str | None = None, window=None, offset=0, empty: int | None = None,
+                            rotary=None, bias: bool = False) -> Diagram:
     """Multi-head attention in which the heads of a group share their keys and values.
 
     Type:      y m, x m -> y m                  (mask="input": with a third input y x : bool)
@@ -162,12 +164,12 @@ def grouped_query_attention(axes: str = "y m, x m", groups="g", heads=None, widt
     >>> print(grouped_query_attention(groups=2, heads=8))
     y m, x m -> y m
     """
-    return _attend("grouped_query_attention", axes, heads, width, groups, Mask.read(mask, window, offset),
-                   rotary, bias)
+    return _attend("grouped_query_attention", axes, heads, width, groups,
+                   Mask.read(mask, window, offset, empty), rotary, bias)
 
 
 def self_attention(axes: str = "x m", heads=None, width=None, *, groups=None, mask: str | None = None,
-                   window=None, rotary=None, bias: bool = False) -> Diagram:
+                   window=None, empty: int | None = None, rotary=None, bias: bool = False) -> Diagram:
     """Multi-head attention of a sequence to itself: one copy takes the label y for its positions.
 
     Type:      x m -> x m                       (mask="input": x m, y=x x : bool -> x m)
@@ -176,7 +178,7 @@ def self_attention(axes: str = "x m", heads=None, width=None, *, groups=None, ma
         heads, width: The sizes of h and k; symbols where they are not given.
         groups: The number of groups whose heads share keys and values, as in
             :func:`grouped_query_attention`; None for keys in every head.
-        mask, window: As in :func:`attention`; rotary, bias: as in :func:`multi_head_attention`.
+        mask, window, empty: As in :func:`attention`; rotary, bias: as in :func:`multi_head_attention`.
     Its parameters are Q, K, V and O.
     Raises:    AxisError unless two axes are named; SizeError unless the groups divide the heads;
                NcdError for an unknown mask.
@@ -191,7 +193,7 @@ def self_attention(axes: str = "x m", heads=None, width=None, *, groups=None, ma
                         want="x m")
     x, _ = array.axes
     y = Axis(fresh("y", array.labels), x.size)
-    masking = Mask.read(mask, window, 0)
+    masking = Mask.read(mask, window, 0, empty)._replace(same=True)
     parts = Heads.read((*array.labels, y.label), heads, width, groups)
 
     def body(sequence, *given):

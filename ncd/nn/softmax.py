@@ -16,6 +16,7 @@ from ncd.build.trace import Wire, pointwise, trace
 from ncd.core.array import Array
 from ncd.core.axis import Label
 from ncd.core.category import Diagram
+from ncd.errors import NcdError
 from ncd.nn.defined import OnOneArray, some_axes
 from ncd.ops import scalar
 from ncd.ops.control import Block
@@ -52,14 +53,27 @@ class Softmax(_OverAxes):
 
     Type:      array -> array
     Equation:  y_i = exp(x_i − max x) / Σ_j exp(x_j − max x)
+    Where every entry is −∞ there is no distribution: NaN, or 0 if ``empty`` is 0.
     """
+
+    empty: int | None = None
 
     mark = "softmax"
 
+    @property
+    def name(self) -> str:
+        return super().name if self.empty is None else f"{super().name[:-1]}; empty {self.empty}]"
+
     def definition(self):
         def body(x):
-            e = pointwise(scalar.EXP, x - _largest(x, self.labels))
-            return e / fold(SUM, e, self.labels)
+            peak = _largest(x, self.labels)
+            if self.empty is not None:
+                peak = pointwise(scalar.WHERE, peak > -inf, peak, 0)
+            e = pointwise(scalar.EXP, x - peak)
+            total = fold(SUM, e, self.labels)
+            if self.empty is not None:
+                total = pointwise(scalar.WHERE, pointwise(scalar.EQUAL, total, 0), 1, total)
+            return e / total
         return trace(body, self.dom)
 
 
@@ -100,7 +114,7 @@ class LogSumExp(_OverAxes):
             peak = _largest(x, self.labels)
             peak = pointwise(scalar.WHERE, abs(peak) < inf, peak, 0)
             total = fold(SUM, pointwise(scalar.EXP, x - peak), self.labels)
-            return peak + pointwise(scalar.LOG, total)
+            return peak + pointwise(scalar.LOG_TOTAL, total)
         return trace(body, self.dom)
 
 
@@ -109,20 +123,34 @@ def _made(kind, text: str) -> Diagram:
     return kind(array, array.labels).diagram
 
 
-def softmax(axes: str) -> Diagram:
+def read_empty(empty: int | None) -> int | None:
+    """What stands for the softmax of nothing, or the mean of nothing.
+
+    Raises:    NcdError: Something else than None and 0.
+    """
+    if empty is not None and (isinstance(empty, bool) or empty != 0):
+        raise NcdError(f"empty={empty!r}", want="None, for NaN, or 0")
+    return None if empty is None else 0
+
+
+def softmax(axes: str, empty: int | None = None) -> Diagram:
     """Softmax over one axis, or over several at once: ``softmax("x")``, ``softmax("x y")``.
 
     Type:      x -> x
     Equation:  y_i = exp(x_i − max x) / Σ_j exp(x_j − max x)
-    Entries of −∞ give 0; where every entry is −∞ the result is NaN.
+    Parameters:
+        empty: None or 0. Entries of −∞ give 0; where every entry is −∞ there is no distribution, and the
+            result is NaN, which no later product with 0 takes away. With 0 it is 0, and its derivative 0.
     Flags:     deterministic, not linear, not elementwise
-    Raises:    NotationError without an axis; AxisError for an axis that is absent or twice.
+    Raises:    NotationError without an axis; AxisError for an axis that is absent or twice; NcdError
+               for another ``empty``.
     Source:    Bridle 1990; Neural Circuit Diagrams draws the open triangle.
 
     >>> print(softmax("x").on("b x y=3"))
     b x y=3 -> b x y=3
     """
-    return _made(Softmax, axes)
+    array = Array(some_axes(axes, Softmax.mark))
+    return Softmax(array, array.labels, read_empty(empty)).diagram
 
 
 def log_softmax(axes: str) -> Diagram:

@@ -251,6 +251,7 @@ NEGATE = _row("negate", "x", "-x", linear=(0,), symbol="−")
 IDENTITY = _row("identity", "x", "x", linear=(0,), symbol="id")
 EXP = _row("exp", "x", "exp(x)", dtype="float")
 LOG = _row("log", "x", "log(x)", dtype="float")
+LOG_TOTAL = _row("log_total", "x", "log(x)", dtype="float", symbol="log")     # of weights: slope 0 at 0
 SQRT = _row("sqrt", "x", "sqrt(x)", dtype="float", symbol="√")
 RSQRT = _row("rsqrt", "x", "x ** (-0.5)", dtype="float", symbol="1/√")
 SQUARE = _row("square", "x", "x * x", symbol="²")

@@ -26,6 +26,9 @@ Tangents = Sequence[int | None]
 
 # The largest entry's tangent; of entries that are equal, each has the same share.
 SHARE = ScalarFunction("share", ("w", "x", "y", "c"), "where(x == y, w / c, 0)", dtype="float", linear=(0,))
+# In a segment; an entry that belongs to none has no share, and its count is 0.
+SEGMENT_SHARE = ScalarFunction("share", ("w", "x", "y", "c"), "where(x == y, w / max(c, 1), 0)",
+                               dtype="float", linear=(0,))
 GAP = ScalarFunction("gap", ("w", "a", "b"), "where(a == b, 0, w / (b - a))", dtype="float", linear=(0,))
 
 
@@ -121,7 +124,7 @@ def _segment(build: Builder, op: Segment, args, tangents: Tangents):
     ties = build.map(scalar.TO_FLOAT, build.map(scalar.EQUAL, x, peak))
     count = build.add(Segment(SUM, build.type(ties), op.index, op.axis, op.out), ties, index)
     count = gathered(build, build.arrange(count, op.cod[0]), index, op)
-    share = build.map(SHARE, w, x, peak, count)
+    share = build.map(SEGMENT_SHARE, w, x, peak, count)
     made = Segment(SUM, build.type(share), op.index, op.axis, op.out)
     return (y,), (build.arrange(build.add(made, share, index), op.cod[0]),)
 

@@ -14,6 +14,7 @@ Where f has no derivative a subgradient is stated:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
@@ -31,6 +32,7 @@ ZERO, ONE = ("number", 0), ("number", 1)
 _TANH = "tanh(0.7978845608028654 * (x + 0.044715 * x * x * x))"
 STABLE = {
     scalar.RELU: {"x": "where(y' > 0, w', 0)"},
+    scalar.LOG_TOTAL: {"x": "where(x > 0, w' / x, 0)"},
     scalar.SIGMOID: {"x": "w' * (y' * (1 - y'))"},
     scalar.SILU: {"x": "w' * (1 + x * (1 - 1 / (1 + exp(-x)))) / (1 + exp(-x))"},
     scalar.GELU_TANH: {"x": f"w' * (0.5 * (1 + {_TANH}) + 0.5 * x * (1 - {_TANH} * {_TANH}) * "
@@ -86,6 +88,86 @@ def partial(function: ScalarFunction, argument: str, fixed: frozenset[str] = fro
             return Partial(row, arguments)
     name = f"{function.name}′" if function.arity == 1 else f"{function.name}′{argument}"
     return Partial(ScalarFunction(name, (w[1], *used), text(tree), dtype="float", linear=(0,)), arguments)
+
+
+# The functions whose slope jumps, is infinite or is stated somewhere.
+SPECIAL = frozenset(("max", "min", "abs", "sqrt", "arccos", "where", "%", "//"))
+
+
+@lru_cache(maxsize=4096)
+def slope(function: ScalarFunction, position: int = 0) -> ScalarFunction:
+    """What a row that is linear in one argument multiplies it with: w·f′ as f′.
+
+    >>> slope(ScalarFunction("sqrt′", ("w", "y"), "where(y > 0, w/(2*y), 0)", linear=(0,))).expression
+    'where(y > 0, 1 / (2 * y), 0)'
+    """
+    name, rest = function.arguments[position], function.arguments
+    return ScalarFunction(f"{function.name}/{name}", (*rest[:position], *rest[position + 1:]),
+                          text(_replaced(function.tree, name, ONE)), dtype="float")
+
+
+def _replaced(tree, name: str, value):
+    """A tree with a value in place of a name."""
+    if tree[0] in ("name", "number"):
+        return value if tree == ("name", name) else tree
+    if tree[0] == "call":
+        return call(tree[1], *(_replaced(part, name, value) for part in tree[2]))
+    parts = [_replaced(part, name, value) for part in tree[1:]]
+    simple = {"*": times, "+": plus, "negate": minus}.get(tree[0])
+    return simple(*parts) if simple else (tree[0], *parts)
+
+
+@lru_cache(maxsize=4096)
+def is_selection(function: ScalarFunction) -> bool:
+    """Whether a row that is linear in its first argument only chooses it, or a given part of it."""
+    name = function.arguments[0]
+
+    def chosen(tree) -> bool:
+        if tree in (ZERO, ("name", name)):
+            return True
+        if tree[0] == "negate":
+            return chosen(tree[1])
+        if tree[0] == "*":
+            return chosen(tree[1]) and tree[2][0] == "number"
+        return tree[:2] == ("call", "where") and not _occurs(tree[2][0], name) and \
+            all(map(chosen, tree[2][1:]))
+    return chosen(function.tree)
+
+
+def has_special_points(function: ScalarFunction, numbers: Mapping[str, object]) -> bool:
+    """Whether a row's derivative is stated at some points, or kept from ∞/∞ and 0·∞ there.
+
+    Parameters:
+        numbers: The arguments that are numbers, None for one that is not known yet.
+    """
+    if function == scalar.LOG_TOTAL:
+        return True
+    waiting = [function.tree]
+    while waiting:
+        tree = waiting.pop()
+        if tree[0] in ("name", "number"):
+            continue
+        parts = tree[2] if tree[0] == "call" else tree[1:]
+        if (tree[1] if tree[0] == "call" else tree[0]) in SPECIAL:
+            return True
+        if tree[0] == "**" and not _is_plain_power(tree[2], numbers):
+            return True
+        if tree[:2] != ("call", "log") and tree[0] != "/":
+            waiting.extend(parts)
+        elif _logistic(parts[-1]):
+            return True
+        else:
+            waiting.extend(parts)
+    return False
+
+
+def _is_plain_power(exponent, numbers: Mapping[str, object]) -> bool:
+    """Whether an exponent is a number for which x**p has the slope p·x**(p − 1) everywhere."""
+    sign = -1 if exponent[0] == "negate" else 1
+    exponent = exponent[1] if sign < 0 else exponent
+    kind, *item = exponent
+    p = item[0] if kind == "number" else numbers.get(item[0]) if kind == "name" else None
+    return p is not None and not 0 < sign * p < 1
 
 
 @lru_cache(maxsize=256)
@@ -169,9 +251,11 @@ def _power(w, y, base, exponent):
     if exponent[0] == "number" or (exponent[0] == "negate" and exponent[1][0] == "number"):
         p = exponent[1] if exponent[0] == "number" else -exponent[1][1]
         down = base if p == 2 else ("**", base, number(p - 1))
-        return times(w, times(number(p), down)), ZERO
-    below = call("where", ("==", exponent, ZERO), ZERO,
-                 times(exponent, ("**", base, ("-", exponent, ONE))))
+        below = times(number(p), down)
+        return times(w, call("where", (">", base, ZERO), below, ZERO) if 0 < p < 1 else below), ZERO
+    # At 0 the slope of a power between 0 and 1 is infinite, as a root's, and that of x**0 is 0.
+    root = call("both", ("==", base, ZERO), call("both", (">=", exponent, ZERO), ("<", exponent, ONE)))
+    below = call("where", root, ZERO, times(exponent, ("**", base, ("-", exponent, ONE))))
     log = call("where", (">", base, ZERO), times(y, call("log", base)), ZERO)
     return times(w, below), times(w, log)
 

@@ -12,13 +12,18 @@ from ncd.core.category import Diagram
 from ncd.errors import InputError
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.jax.faster import FASTER
+from ncd.interpret.jax.index import is_known
 from ncd.interpret.jax.init import as_count, as_key
 from ncd.interpret.jax.rules import RULES, State
-from ncd.interpret.jax.scalar import settle
-from ncd.interpret.parameter import places
+from ncd.interpret.jax.scalar import OVERRIDES, settle
+from ncd.interpret.parameter import find, places
+from ncd.interpret.positions import require_positions
 from ncd.interpret.sizes import read_sizes, require_sizes
+from ncd.interpret.stated import stated
+from ncd.ops.scalar import RELU
 
-JAX = Interpretation("jax", RULES, FASTER)
+# JAX has ½ for relu at 0; its sigmoid, gelu … have the derivative that is stated.
+JAX = Interpretation("jax", stated(RULES, set(OVERRIDES) - {RELU}), FASTER)
 
 
 class Compiled:
@@ -28,7 +33,8 @@ class Compiled:
     Sizes are read off the shapes and checked against the type each time it is traced.
 
     Raises (when called):
-        InputError: A wrong number of inputs, rank, dtype or size; all are listed.
+        InputError: A wrong number of inputs, rank, dtype or size; integers outside of what they
+            index, where their values are known; all are listed.
         SizeError: A size symbol that nothing given fixes.
     """
 
@@ -44,6 +50,14 @@ class Compiled:
         arguments = ", ".join([*(["params"] if self.slots else []), *map(str, self.diagram.dom.inside)])
         return f"<JAX program ({arguments}{', key' if self.keys else ''}) -> {self.diagram.cod}>"
 
+    def _named(self, arguments, params):
+        """What holds integers that may be positions: its name, its type, its value."""
+        for n, (array, value) in enumerate(zip(self.diagram.dom.inside, arguments), 1):
+            yield f"input {n}", array, value
+        for path, slot in self.slots.items():
+            if slot.array.bound is not None:
+                yield f"parameter {'/'.join(path)}", slot.array, find(params, path)
+
     def __call__(self, *arguments, key: Any = None):
         params = None
         if self.slots:
@@ -57,6 +71,7 @@ class Compiled:
                              want=", ".join("/".join(path) for path in self.keys))
         known = read_sizes(self.diagram, arguments, self.slots, params, self.sizes)
         require_sizes(self.diagram, known, self.symbols)
+        require_positions(self._named(arguments, params), known, is_known)
         key = as_key(key)
         values = [jnp.asarray(value) if array.dtype != "key" else value
                   for value, array in zip(arguments, self.diagram.dom.inside)]

@@ -12,6 +12,7 @@ from ncd.core.array import Array
 from ncd.core.op import lifted_axes
 from ncd.errors import InputError, RuleError
 from ncd.interpret.interpretation import Run
+from ncd.interpret.jax.index import positions
 from ncd.interpret.jax.init import place_key
 from ncd.interpret.jax.reindex import reindex
 from ncd.interpret.jax.scalar import FUNCTIONS, OVERRIDES, as_float, settle
@@ -204,11 +205,14 @@ def _topk(run: Run, op: TopK, value):
 
 
 def _gather(run: Run, op: Gather, table, index):
+    index = positions(op, index, run.size(op.table.size(op.axis)))
     shared = [label for label in op.table.labels if label in op.index.labels]
     rest = [label for label in op.table.labels if label != op.axis and label not in shared]
     mine = [label for label in op.index.labels if label not in shared]
-    def read(table, index):
-        return jnp.take(table, index, axis=0)
+    def read(table, index):             # 0 where nothing is read: the transpose of what a segment drops
+        if op.table.dtype == "key":
+            return jnp.take(table, index, axis=0, mode="clip")
+        return jnp.take(table, index, axis=0, mode="fill", fill_value=0)
     out = op.cod[0].labels
     table_own, made = [op.axis, *rest], [*mine, *rest]
     found = _over(read, (op.table, op.index), (table_own, mine), shared, (table, index))
@@ -235,6 +239,7 @@ def _segment(run: Run, op: Segment, values, index):
     if MONOIDS.get(op.monoid.name) != op.monoid:
         raise RuleError(f"`jax` has no segment of the monoid {op.monoid.name!r}", want=", ".join(MONOIDS),
                         mend="sort and scan, or give a rule: ncd.jax | {Segment: rule}")
+    index = positions(op, index, count)
     write_all = SEGMENTS[{"all": "min", "any": "max"}.get(op.monoid.name, op.monoid.name)]
     if logical:
         values = jnp.asarray(values, jnp.int8)

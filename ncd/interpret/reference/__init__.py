@@ -9,6 +9,7 @@ import numpy
 from ncd.core.category import Diagram
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
+from ncd.interpret.positions import require_positions
 from ncd.interpret.reference.rules import RULES, State
 from ncd.interpret.sizes import read_sizes
 
@@ -39,6 +40,8 @@ def run(diagram: Diagram, *inputs, params: Any = None, key: int | None = None,
     params = _float64(params)
     slots, _ = places(diagram)
     known = read_sizes(diagram, values, slots, params, sizes)
+    named = [(f"input {n}", array, value) for n, (array, value) in enumerate(zip(dom, values), 1)]
+    require_positions(named, known)
     found = interpretation(diagram, *values, sizes=known, state=State(params, params, key))
     return found[0] if len(found) == 1 else tuple(found)
 

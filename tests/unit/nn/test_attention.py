@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from ncd.core.category import Ty
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.interpret.reference import run
 from ncd.nn.attention import attention, causal_mask, window_mask
+from ncd.nn.multihead import self_attention
 
 RANDOM = np.random.default_rng(5)
 Q, K, V = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(6, 2))
@@ -113,3 +116,54 @@ def test_bad_options_are_refused():
 def test_bad_types_are_refused(dom):
     with pytest.raises(NcdError):
         attention().on(dom)
+
+
+# -- queries without keys ----------------------------------------------------------------
+HIDING = [({"mask": "input"}, True), (CAUSAL | {"offset": -2}, False),
+          (WINDOW | {"window": 1, "offset": 4}, False)]
+
+
+def hidden(options, given: bool):
+    """(the mask as a matrix, the inputs of the diagram): the last query or the first ones see nothing."""
+    mask = np.array([[sees(y, x, **options) if not given else y < 3 and x != 1 for x in range(6)]
+                     for y in range(4)])
+    assert not mask.any(1).all() and mask.any()
+    return mask, [Q, K, V, *([mask] if given else [])]
+
+
+@pytest.mark.parametrize("empty", [None, 0])
+@pytest.mark.parametrize("options, given", HIDING)
+def test_a_query_without_keys_spoils_nothing(options, given, empty):
+    """Its value is NaN or 0 as asked; what the others get, and every derivative, is as without it."""
+    mask, inputs = hidden(options, given)
+    alone = ~mask.any(1)
+    d, w = attention(**options, empty=empty), RANDOM.normal(size=(4, 2))
+    w[alone] = 0
+    found = run(d, *inputs)
+    assert np.isnan(found[alone]).all() if empty is None else (found[alone] == 0).all()
+    np.testing.assert_allclose(found[~alone], by_loops(Q[~alone], K, V, lambda y, x: mask[~alone][y, x]))
+    rest = attention("input")
+    want = run(rest.reverse().composite, Q[~alone], K, V, mask[~alone], w[~alone])
+    pulled = [run(d.reverse().composite, *inputs, w), run(d.reverse(faster=False).composite, *inputs, w)]
+    program, fixed = d.to_jax(), inputs[3:]
+    floats = [jnp.asarray(x, "float32") for x in (*inputs[:3], w)]
+    pulled.append(jax.vjp(lambda *x: program(*x, *fixed), *floats[:3])[1](floats[3]))
+    for q, k, v in pulled:
+        np.testing.assert_allclose(q[~alone], want[0], rtol=1e-4, atol=1e-5)
+        assert (np.asarray(q)[alone] == 0).all()
+        np.testing.assert_allclose(k, want[1], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(v, want[2], rtol=1e-4, atol=1e-5)
+
+
+def test_only_masks_that_can_hide_everything_are_dearer():
+    for options in ({}, CAUSAL, CAUSAL | {"offset": 2}, CAUSAL | {"offset": "n"}):
+        assert "'any'" not in repr(attention(**options)) and "empty=0" not in repr(attention(**options))
+    assert "empty=0" not in repr(self_attention(mask="window", window=2))
+    for options, _ in HIDING:
+        assert "'any'" in repr(attention(**options)) and "'any'" not in repr(attention(**options, empty=0))
+
+
+def test_another_value_of_nothing_is_refused():
+    for value in (1, False, "zero", float("nan")):
+        with pytest.raises(NcdError, match="want    None, for NaN, or 0"):
+            attention("input", empty=value)
