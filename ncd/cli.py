@@ -65,14 +65,14 @@ def parser() -> argparse.ArgumentParser:
                       help="open N levels of blocks (a model that is one block is opened once)")
     look = made.add_argument_group("options of a picture")
     look.add_argument("--width", type=float, metavar="PIXELS",
-                      help="rows of at most this width (characters in .txt)")
+                      help="a picture of at most this width, in rows (characters in .txt)")
     look.add_argument("--names", metavar="'Q K V'", help="names before the inputs")
     look.add_argument("--multi", nargs="+", default=[], metavar="x=h,w", help="axes drawn as one double wire")
     look.add_argument("--legend", action="store_true", help="sizes in a panel, not on the wires")
     look.add_argument("--fences", action="store_true", help="a dotted line at each column of types")
     look.add_argument("--memory", type=int, metavar="N", help="save and load what passes more than N columns")
     look.add_argument("--text-as-paths", action="store_true", help="an SVG with its texts as outlines")
-    look.add_argument("--theme", choices=["light", "dark"], help="of an SVG")
+    look.add_argument("--theme", choices=["light", "dark"], help="the colours; a .txt has none")
     made = command("cost", cost, "Show what a diagram costs, as formulas and as numbers.", programs=False)
     made.add_argument("--by", choices=["block", "operation", "axis"],
                       help="a row for each block, kind of operation, or axis")

@@ -16,7 +16,7 @@ import numpy
 from ncd.core.graph import Graph
 from ncd.interpret.draw.mathtext import plain
 from ncd.interpret.draw.measure import DOT, MARGIN, WIRE
-from ncd.interpret.draw.scene import LINE, MARK, REGION, Arc, Scene, Shape, Text, Wire
+from ncd.interpret.draw.scene import LINE, MARK, REGION, Arc, Scene, Shape, Shown, Text, Wire
 from ncd.interpret.draw.svg import write
 from ncd.ops.control import Block, Scan
 
@@ -388,9 +388,10 @@ def wires_join(scene: Scene, graph: Graph) -> Iterator[str]:
     walk = Walk(scene)
     things: dict[int, list[Box]] = {}
     for item in scene.elements:
-        if item.about is not None:
+        about = item.about.op if isinstance(item.about, Shown) else item.about
+        if about is not None:
             gap = LETTER if isinstance(item, Text) else SLACK
-            things.setdefault(id(item.about), []).append(grown(item.bounds(), gap))
+            things.setdefault(id(about), []).append(grown(item.bounds(), gap))
     standing: list[dict[int, list[tuple[float, ...]]]] = []
     for column in scene.columns:
         here: dict[int, list[tuple[float, ...]]] = {}

@@ -15,12 +15,13 @@ from dataclasses import replace
 from ncd.core import files
 from ncd.errors import NcdError, OutputError
 from ncd.interpret.draw.equation import Equation, equation
-from ncd.interpret.draw.measure import THEMES
+from ncd.interpret.draw.measure import MARGIN, THEMES
 from ncd.interpret.draw.nested import levels, opened_mark, scene_of
 from ncd.interpret.draw.scene import Scene
-from ncd.interpret.draw.style import Style, style_of
+from ncd.interpret.draw.style import NARROWEST, Style, style_of
 from ncd.interpret.draw.svg import write
 
+TRIES = 3
 __all__ = ["FORMATS", "Equation", "draw", "equation", "scene_of", "svg", "text"]
 
 
@@ -34,7 +35,7 @@ def svg(diagram, depth: int = 0, theme: str = "light", **options) -> str:
     outlined = None
     if style.text_as_paths:
         from ncd.interpret.draw.outline import path_data as outlined
-    return write(*_scene(diagram, style), THEMES[style.theme], outlined)
+    return write(*_scene(diagram, style), THEMES[style.theme], outlined, style.width)
 
 
 def _scene(diagram, style: Style, apart: bool = False) -> tuple[Scene, str]:
@@ -47,7 +48,15 @@ def _scene(diagram, style: Style, apart: bool = False) -> tuple[Scene, str]:
 
 def _tex(diagram, depth: int = 0, **options) -> str:
     from ncd.interpret.draw import tex
-    return tex.write(*_scene(diagram, style_of({"depth": depth, **options})))
+    style = _without_paths(style_of({"depth": depth, **options}), "TikZ")
+    return tex.write(*_scene(diagram, style), THEMES[style.theme], style.width)
+
+
+def _without_paths(style: Style, what: str) -> Style:
+    if style.text_as_paths:
+        raise NcdError(f"{what} has no texts as outlines", have="text_as_paths=True",
+                       mend="leave it out, or draw to .svg; .png and .pdf always have them")
+    return style
 
 
 def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
@@ -59,32 +68,44 @@ def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
     ───────────────────
     """
     from ncd.interpret.draw import terminal
-    style, limit = style_of({"depth": depth, **options}), terminal.columns(width)
-    if style.width is None and not isinstance(diagram, Equation):
-        style = replace(style, width=terminal.ACROSS * (limit - 2))
-    return terminal.write(*_scene(diagram, style), limit)
+    style, limit = _without_paths(style_of({"depth": depth, **options}), "a text"), terminal.columns(width)
+    if style.theme != "light":
+        raise NcdError(f"a text has no colours, so no theme {style.theme!r}",
+                       mend="leave the theme out, or draw to .svg, .html, .png, .pdf or .tex")
+    if style.width is not None or isinstance(diagram, Equation):
+        return terminal.write(_scene(diagram, style)[0], limit)
+    room = terminal.ACROSS * (limit - 2) + 2 * MARGIN
+    for _ in range(TRIES):              # wires that turn may need more columns than the picture has room for
+        rows = terminal.rows(_scene(diagram, replace(style, width=room))[0])
+        wider = max(map(len, rows), default=0) - limit
+        room -= terminal.ACROSS * wider
+        if wider <= 0 or room < NARROWEST:
+            break
+    return terminal.joined(rows, limit)
 
 
 def _png(diagram, depth: int = 0, **options) -> bytes:
     from ncd.interpret.draw import raster
-    return raster.png(*_scene(diagram, style_of({"depth": depth, **options})))
+    style = style_of({"depth": depth, **options})
+    return raster.png(*_scene(diagram, style), THEMES[style.theme], style.width)
 
 
 def _pdf(diagram, depth: int = 0, **options) -> bytes:
     from ncd.interpret.draw import raster
-    return raster.pdf(*_scene(diagram, style_of({"depth": depth, **options})))
+    style = style_of({"depth": depth, **options})
+    return raster.pdf(*_scene(diagram, style), THEMES[style.theme], style.width)
 
 
 def html(diagram, depth: int = 0, measures=None, price=None, widths=None, **options) -> str:
     """A diagram as one HTML page, see :mod:`ncd.interpret.draw.live`."""
     from ncd.interpret.draw import live
-    style = style_of({"depth": depth, **options})
+    style = _without_paths(style_of({"depth": depth, **options}), "a page")
     title = getattr(diagram, "title", None)
     shown = diagram if isinstance(diagram, Equation) else _diagram(diagram)
     most = shown.levels if isinstance(shown, Equation) else levels(shown)
     name = f"{title}: {shown}" if isinstance(title, str) else str(shown)
     return live.write(lambda level: _scene(shown, replace(style, depth=level), True)[0], most, name, measures,
-                      price, style.depth, lambda block: opened_mark(block, style), widths)
+                      price, style.depth, lambda block: opened_mark(block, style), widths, style.theme)
 
 
 FORMATS = {".svg": svg, ".html": html, ".tex": _tex, ".png": _png, ".pdf": _pdf, ".txt": text}
@@ -100,7 +121,7 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: 
             compiles alone), ``.png`` or ``.pdf`` (by matplotlib, an extra), ``.txt`` (Unicode, for a
             terminal), or None.
         depth: How many levels of blocks are opened.
-        theme: ``"light"`` or ``"dark"``, for SVG.
+        theme: ``"light"`` or ``"dark"``; a text has no colours and takes no other than light.
         page: For HTML, ``measures``, ``price`` and ``widths``: the costs that the page shows.
         options: ``width``, ``names``, ``multi``, ``legend``, ``fences``, ``memory``,
             ``text_as_paths``: see

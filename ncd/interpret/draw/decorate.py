@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from ncd.core.category import Diagram
 from ncd.errors import ArityError
 from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, axis_runs, runs_width, symbol_runs, word
-from ncd.interpret.draw.measure import FAINT, LABEL_SIZE, LETTER_SIZE, PANEL, TITLE_SIZE
+from ncd.interpret.draw.measure import FAINT, LABEL_SIZE, LETTER_SIZE, MARGIN, PANEL, TITLE_SIZE
 from ncd.interpret.draw.multi import MultiAxis, multi_runs
 from ncd.interpret.draw.plan import rows_of
 from ncd.interpret.draw.scene import REGION, Element, Scene, Shape, Text, Wire, rectangle
@@ -34,14 +34,14 @@ def decorated(scene: Scene, diagram: Diagram, style: Style, sizes: Mapping[str, 
     if style.names:
         scene.elements += names(scene, diagram, style.names)
     if style.width is not None:
-        scene = wrapped(scene, style.width, label)
+        scene = wrapped(scene, style.width - 2 * MARGIN, label)
     if title:
         scene.elements.append(Text(title, 0.0, scene.bounds()[1] - 14, TITLE_SIZE))
     if style.hides_sizes:
         rows = [*_size_rows(sizes), *style.legend_rows()]
         left, top, right, bottom = scene.bounds()
         panel = legend(rows, right + ROOM, top) if rows else []
-        if panel and style.width is not None and panel[0].bounds()[2] - left > style.width:
+        if panel and style.width is not None and panel[0].bounds()[2] - left > style.width - 2 * MARGIN:
             panel = legend(rows, left, bottom + ROOM)
         scene.elements += panel
     return scene

@@ -26,7 +26,7 @@ from ncd.interpret.draw.measure import (
     VIEW_BAR,
     WIRE,
 )
-from ncd.interpret.draw.scene import Arc, Column, Element, Shape, Text, Wire, dot, rectangle
+from ncd.interpret.draw.scene import Arc, Column, Element, Frame, Shape, Text, Wire, dot, rectangle
 
 Place = tuple[int, int]      # (which array, which of its rows)
 _SUBSCRIPTED = re.compile(r"[^\W\d_]_[^\W_]{1,8}|[^\W\d_]+_\d{1,4}")     # f_1, W_out, conv_12
@@ -46,6 +46,7 @@ class Mark:
         made: How the same mark is made on other rows.
         kind: The name of what it is.
         columns: The columns of types inside an opened diagram, as it is drawn at (0, 0).
+        frame: Where that diagram stands.
     """
 
     ins: tuple[Place, ...]
@@ -62,6 +63,7 @@ class Mark:
     made: Callable[..., Mark] | None = None
     kind: str = ""
     columns: tuple[Column, ...] = ()
+    frame: Frame | None = None
 
     def again(self, ins: Sequence[Place], outs: Sequence[Place], moved: Callable[[Place], Place]) -> Mark:
         """The same mark on other rows."""
@@ -198,9 +200,33 @@ def ending(ins, outs, runs: Runs, size: float = LABEL_SIZE) -> Mark:
 
 
 @mark
-def stop_dot(ins) -> Mark:
-    """A dot that ends a wire: a scalar that multiplies, a wire that is not used."""
-    return Mark(tuple(ins), (), lambda x, y, height: [dot(x, y)], 2 * DOT, 0.0, 0.0, 0.0)
+def gathered(ins, outs, runs: Runs) -> Mark:
+    """Three wires or more that meet at a dot and are folded there: a contraction of so many."""
+    rows, meet, width = offsets(ins), 24.0, 30.0 + max(18.0, runs_width(runs, LABEL_SIZE) + 8)
+    middle = rows[-1] / 2
+
+    def draw(x, y, height):
+        tip = [] if outs else [arrow(x + width, y + middle)]
+        left, at = x + meet + 6, y + middle
+        return [rectangle(left, at - 9.5, x + width, at + 9.5, stroke="none"),
+                *(Wire(((x, y + row), (x + meet, at))) for row in rows),
+                Wire(((x + meet, at), (left, at))), dot(x + meet, at),
+                centred(runs, (left + x + width) / 2, at, LABEL_SIZE), *tip]
+    return Mark(tuple(ins), tuple(outs), draw, width + 11, 9.5, 9.5, 0.0, width, rows,
+                tuple(middle for _ in outs))
+
+
+@mark
+def spread(ins, outs) -> Mark:
+    """The open circle with a number led to it: the number repeated along new axes."""
+    rows = offsets(outs)
+    middle, width = rows[-1] / 2, 2 * DOT if len(rows) == 1 else 30.0
+
+    def draw(x, y, height):
+        lines = [Wire(((x + 2 * DOT, y + middle), (x + width, y + row))) for row in rows if len(rows) > 1]
+        return [*lines, Shape(((x + DOT, y + middle),), PLAIN, INK, 1.0, DOT)]
+    return Mark(tuple(ins), tuple(outs), draw, width, 4.0, 4.0, in_offsets=tuple(middle for _ in ins),
+                out_offsets=rows)
 
 
 @mark
@@ -239,9 +265,10 @@ def pentagon(ins, runs: Runs, outs=()) -> Mark:
     width = max(30.0, runs_width(runs, LABEL_SIZE) + 18)
 
     def draw(x, y, height):
-        shape = Shape(((x, y), (x + 9, y - 11), (x + width, y - 11), (x + width, y + 11), (x + 9, y + 11)),
+        side = x + width - 9
+        shape = Shape(((x, y - 11), (side, y - 11), (x + width, y), (side, y + 11), (x, y + 11)),
                       INDEX, "none", 0.0)
-        return [shape, replace(centred(runs, x + 4 + width / 2, y, LABEL_SIZE), fill="#ffffff")]
+        return [shape, replace(centred(runs, x - 4 + width / 2, y, LABEL_SIZE), fill=PLAIN)]
     return Mark(tuple(ins), tuple(outs), draw, width, 11.0, 11.0)
 
 

@@ -302,6 +302,7 @@ class Layout:
         pad = PAD if width else 0.0
         finish = begin + width + 2 * pad
         end = finish + max(stand.leave for stand in there)
+        self.scene.spans.append((begin, finish))
         before = iter(self.live)
         live: list[Bundle] = []
         sides: list[tuple[int, int]] = []       # of each item, how many arrays come in and go out

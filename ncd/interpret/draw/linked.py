@@ -14,7 +14,7 @@ from ncd.errors import NcdError
 from ncd.interpret.draw.mathtext import ITALIC, MONO, ROMAN, Run, Runs, plain, runs_width
 from ncd.interpret.draw.measure import printable
 from ncd.interpret.draw.palette import LINKS
-from ncd.interpret.draw.scene import REGION, Element, Scene, Text, Wire, rectangle
+from ncd.interpret.draw.scene import REGION, Element, Scene, Shown, Text, Wire, rectangle
 
 FORMULA_SIZE, CODE_SIZE, LINE = 19.0, 12.5, 17.5
 APART = 40.0         # two marks of one operation that are further apart are two regions
@@ -117,6 +117,7 @@ def regions(scene: Scene, links: Links) -> list[Element]:
 
 
 def _is(op, wanted: Operation | str) -> bool:
+    op = op.op if isinstance(op, Shown) else op
     op = getattr(op, "original", op)
     inner = getattr(op, "op", op)
     if isinstance(wanted, Operation):

@@ -34,6 +34,36 @@ def plain(runs: Runs) -> str:
     return "".join(run.text for run in runs)
 
 
+_RAISED = str.maketrans("0123456789+−=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
+_LOWERED = str.maketrans("0123456789+−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
+
+
+def written(runs: Runs) -> str:
+    """A formula on one line that says what is raised and what is lowered.
+
+    >>> written((Run("k"), Run("−1/2", level=1), Run("t"))), written((Run("x"), Run("2", level=1), Run("y")))
+    ('k^(−1/2)·t', 'x²y')
+    >>> written((Run("d"), Run("ff", level=-1))), written((Run("L"), Run("Q", level=1), Run("+", level=-1)))
+    ('d_ff', 'L^Q₊')
+    """
+    made, open_ended = "", False            # whether what follows would be read with what was raised
+    for run in runs:
+        if not run.text:
+            continue
+        if not run.level:
+            made += ("·" if open_ended and run.text[0].isalnum() else "") + run.text
+            open_ended = False
+            continue
+        sign, table = ("^", _RAISED) if run.level > 0 else ("_", _LOWERED)
+        text = run.text.strip("\u2009")
+        if all(ord(character) in table for character in text):
+            made, open_ended = made + text.translate(table), False
+        else:
+            made += sign + (text if text.isalnum() else f"({text})")
+            open_ended = True
+    return made
+
+
 def runs_width(runs: Runs, size: float) -> float:
     """A bound of the width of a formula, in whole pixels."""
     return float(ceil(fsum(0.602 * size * len(run.text) if run.style == MONO else width_of(

@@ -72,7 +72,7 @@ def merged_plan(plan: Plan, op: Merged, groups: Groups) -> Plan:
         twice = next((place for place in places if places.count(place) > 1), None)
         if twice is not None:
             _refuse(op, (twice,) if side == 0 else (), (twice,) if side == 1 else ())
-    return Plan(units, plan.head, plan.sign)
+    return Plan(units, plan.head, plan.sign, joins=plan.joins)
 
 
 def _kind(unit) -> str:

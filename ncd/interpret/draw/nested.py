@@ -6,15 +6,16 @@ outside. Each distinct block is laid out once for each depth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ncd.core.category import Diagram
+from ncd.core.size import Size
 from ncd.interpret.draw.decorate import decorated
 from ncd.interpret.draw.glyph import Mark
 from ncd.interpret.draw.layout import Layout, label_runs
 from ncd.interpret.draw.mathtext import ITALIC, SANS, Run, Runs, axis_runs, runs_width, size_runs, word
-from ncd.interpret.draw.measure import BUNDLE, LABEL_SIZE, TITLE_SIZE, WIRE
+from ncd.interpret.draw.measure import BUNDLE, LABEL_SIZE, MARGIN, TITLE_SIZE, WIRE
 from ncd.interpret.draw.memory import remembered
 from ncd.interpret.draw.merge import Merged, merged_graph, merged_plan
 from ncd.interpret.draw.multi import kind_of
@@ -22,7 +23,7 @@ from ncd.interpret.draw.palette import region
 from ncd.interpret.draw.plan import Plan, places_of, settled
 from ncd.interpret.draw.role import Roles
 from ncd.interpret.draw.rules import block_plan, sketch
-from ncd.interpret.draw.scene import REGION, Arc, Column, Element, Scene, Text, Wire, rectangle
+from ncd.interpret.draw.scene import INSIDE, REGION, Arc, Column, Element, Scene, Shown, Text, Wire, rectangle
 from ncd.interpret.draw.settle import OVER
 from ncd.interpret.draw.style import Style
 from ncd.ops.control import Block, Broadcast, Scan
@@ -42,7 +43,7 @@ def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False, style: Style
         title = word(whole.title.replace("_", " "), SANS, limit=60)
     opener = _Opener(style, apart)
     scene = opener.layout(graph, 0, inside, False).scene
-    if scene.inner and not apart and scene.width > style.width:
+    if scene.inner and not apart and scene.width > style.width - 2 * MARGIN:
         # Where opened blocks may be cut, each wire tells which axis it is.
         opener = _Opener(style, True)
         scene = opener.layout(graph, 0, inside, False).scene
@@ -126,11 +127,12 @@ class _Opener:
         left, right = 0.0, max(inside.scene.width, runs_width(title, TITLE_SIZE) + 20)
         _widen(inside, right)
         top, bottom = top - 26, bottom + 9
+        about = Shown(drawn, opened=True)
         shade = rectangle(left, top, right, bottom, fill=region(self.roles.of(op), level), stroke="none",
-                          layer=REGION)
-        name = Text(title, left + 8, top + 16, TITLE_SIZE)
+                          layer=REGION, about=about)
+        name = Text(title, left + 8, top + 16, TITLE_SIZE, about=about)
         return _rigid(drawn, inside.inputs, inside.outputs, [shade, name, *inside.scene.elements],
-                      right, top, bottom, columns=self._columns(inside))
+                      right, top, bottom, columns=self._columns(inside), scene=inside.scene)
 
     def _columns(self, inside: Layout, dx: float = 0.0) -> list[Column]:
         """The columns between the operations inside, one level deeper: where rows may be cut."""
@@ -156,19 +158,22 @@ class _Opener:
         shift = bulge + 4
         width = inside.scene.width + 2 * shift
         first, last, below = times(op)
-        made: list[Element] = [item.moved(shift, 0.0) for item in inside.scene.elements]
+        made: list[Element] = [item.moved(shift, 0.0) for item in repeated(
+            inside.scene.elements, op.length)]
         for arrays, rows, left in ((inside.graph.inputs, inside.inputs, 0.0),
                                    (inside.results, inside.outputs, width - shift)):
             made += [_stub(left, left + shift, y, array, row)
                      for array, ys in zip(arrays, rows) for row, y in enumerate(ys)]
-        made += [Arc(bulge, top, bottom, -bulge, 2.0), Arc(width - bulge, top, bottom, bulge, 2.0)]
+        about = Shown(drawn, opened=True)
+        around = [Arc(bulge, top, bottom, -bulge, 2.0), Arc(width - bulge, top, bottom, bulge, 2.0)]
         texts = [Text(first, 0.0, bottom + 15, LABEL_SIZE), Text(last, width, top - 6, LABEL_SIZE, "end"),
                  Text(below, width / 2, bottom + 15, LABEL_SIZE, "middle")]
-        made += [text for text in texts if text.runs]
+        made += [replace(item, about=about) for item in (*around, *(text for text in texts if text.runs))]
         need = runs_width(below, LABEL_SIZE) + (2 * runs_width(first, LABEL_SIZE) + 16 if first else 0)
         spare = max(0.0, need - width, runs_width(last, LABEL_SIZE) - width) / 2
         return _rigid(drawn, ins, outs, made, width, top - (24 if last else 0),
-                      bottom + (21 if first or below else 0), spare, self._columns(inside, shift))
+                      bottom + (21 if first or below else 0), spare, self._columns(inside, shift),
+                      scene=inside.scene, shift=shift)
 
 
 def times(op: Scan) -> tuple[Runs, Runs, Runs]:
@@ -179,6 +184,20 @@ def times(op: Scan) -> tuple[Runs, Runs, Runs]:
         return (), (), (*axis_runs(op.axis), *backwards)
     shared = (Run("shared"),) if op.share and op.place is not None else ()
     return (Run("λ", ITALIC), Run("=1")), size_runs(op.length), (*shared, *backwards)
+
+
+def repeated(elements: Sequence[Element], times: Size) -> Iterator[Element]:
+    """What is drawn of one step, where so many are taken."""
+    known: dict[int, Shown] = {}
+    for item in elements:
+        about = item.about
+        if about is None or about is INSIDE or isinstance(about, tuple):
+            yield item
+            continue
+        if id(about) not in known:
+            one = about if isinstance(about, Shown) else Shown(about)
+            known[id(about)] = replace(one, times=one.times * times)
+        yield replace(item, about=known[id(about)])
 
 
 def _outer_rows(op: Scan, array, rows: Sequence[float]) -> list[float]:
@@ -210,17 +229,25 @@ def _stub(left: float, right: float, y: float, array, row: int) -> Wire:
 
 def _rigid(op, ins: Sequence[Sequence[float]], outs: Sequence[Sequence[float]], elements: list[Element],
            width: float, top: float, bottom: float, spare: float = 0.0,
-           columns: Sequence[Column] = ()) -> Mark:
-    """A laid-out scene as one mark."""
+           columns: Sequence[Column] = (), *, scene: Scene, shift: float = 0.0) -> Mark:
+    """A laid-out scene as one mark.
+
+    Parameters:
+        scene: What stands inside, so far to the right in it.
+    """
     entered = sorted((y, place) for place, y in zip(places_of(op.dom), (y for rows in ins for y in rows)))
     left = sorted((y, place) for place, y in zip(places_of(op.cod), (y for rows in outs for y in rows)))
     first = min((y for y, _ in (*entered, *left)), default=(top + bottom) / 2)
     last = max([first, *(y for y, _ in (*entered, *left))])
+
+    elements = [item if item.about is not None else replace(item, about=INSIDE) for item in elements]
 
     def draw(x, y, height):
         return [item.moved(x + spare, y - first) for item in elements]
     return Mark(tuple(place for _, place in entered), tuple(place for _, place in left), draw,
                 width + 2 * spare, first - top, bottom - last, spare, width + spare,
                 tuple(y - first for y, _ in entered), tuple(y - first for y, _ in left),
-                columns=tuple(column.moved(spare, -first) for column in columns))
+                columns=tuple(column.moved(spare, -first) for column in columns),
+                frame=replace(scene.frame.moved(shift, 0.0), box=(0.0, top, width, bottom),
+                              spare=spare).moved(spare, -first))
 

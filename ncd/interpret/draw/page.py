@@ -1,13 +1,29 @@
-"""The page that an HTML picture is put into: style and behaviour, nothing from outside."""
+"""The page that an HTML picture is put into: style and behaviour, nothing from outside.
+
+Its content policy names the one style and the one script by their hashes: nothing else runs, and no text
+becomes a program.
+"""
 
 from ncd.interpret.draw.opening import OPENING
 
 PAGE = r"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; base-uri 'none'; form-action 'none'; @POLICY@">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>@TITLE@</title>
-<style>
+<style>@STYLE@</style></head>
+<body>
+<header><h1>@TITLE@</h1><span id="levels" role="group" aria-label="levels of blocks opened"></span>
+<input id="search" type="search" placeholder="search" aria-label="search operations and axes">
+<button id="fit">fit</button><button id="theme" aria-pressed="false">dark</button></header>
+<main id="view" tabindex="0" aria-label="the diagram: drag to move, wheel or + and - to zoom">@VIEWS@</main>@BODIES@
+<aside><h2>What it is</h2><div id="about" aria-live="polite">Point at a wire or an operation.</div>
+<h2>Sizes</h2><div id="sizes"></div><h2>Cost</h2><table id="cost"></table></aside>
+<script id="data" type="application/json">@DATA@</script>
+<script>@SCRIPT@</script></body></html>
+"""
+
+STYLE = r"""
 :root { --page: #ffffff; --ink: #111111; --panel: #f6f7f9; --line: #d5d9e0; --accent: #1346fe; }
 body { margin: 0; font: 14px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--page);
   display: grid; grid-template-columns: 1fr 20rem; grid-template-rows: auto 1fr; height: 100vh; }
@@ -19,7 +35,7 @@ button, input { font: inherit; color: inherit; background: var(--page); border: 
   border-radius: 5px; padding: .15rem .5rem; }
 button[aria-pressed="true"] { border-color: var(--accent); color: var(--accent); }
 main { overflow: hidden; position: relative; touch-action: none; cursor: grab; background: #ffffff; }
-main section { position: absolute; left: 0; top: 0; transform-origin: 0 0; will-change: transform; }
+main section { position: absolute; left: 0; top: 0; transform-origin: 0 0; }
 main svg { position: absolute; left: 0; top: 0; transform-origin: 0 0; overflow: visible; }
 .dark main { filter: invert(1) hue-rotate(180deg); }
 .dark { --page: #14161a; --ink: #eceff4; --panel: #1c1f25; --line: #3a404b; --accent: #8fb0ff; }
@@ -36,8 +52,8 @@ dt { color: #6a7280; } dd { margin: 0; overflow-wrap: anywhere; }
 label.size { display: grid; grid-template-columns: 3rem 1fr 5.5rem; gap: .4rem; align-items: center; }
 label.size input { min-width: 0; width: 100%; box-sizing: border-box; }
 aside { overflow-x: hidden; }
-g.block { cursor: zoom-in; } g.title { cursor: zoom-out; } g.opened { outline: none; }
-g.opened:focus g.title path { stroke: #1346fe; stroke-width: 1.4; }
+g.block { cursor: zoom-in; } g.title { cursor: zoom-out; } g.title { outline: none; }
+g.title:focus path { stroke: #1346fe; stroke-width: 1.4; }
 table { border-collapse: collapse; width: 100%; } td { padding: .12rem 0; vertical-align: top; }
 td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 td small { display: block; color: #6a7280; overflow-wrap: anywhere; }
@@ -46,33 +62,20 @@ td small { display: block; color: #6a7280; overflow-wrap: anywhere; }
   main svg { max-width: 100%; } .far text { visibility: visible; } }
 @media (max-width: 700px) { body { grid-template-columns: 1fr; grid-template-rows: auto 1fr 40vh; }
   header { grid-column: 1; } aside { border-left: 0; border-top: 1px solid var(--line); } }
-</style></head>
-<body>
-<header><h1>@TITLE@</h1><span id="levels" role="group" aria-label="levels of blocks opened"></span>
-<input id="search" type="search" placeholder="search" aria-label="search operations and axes">
-<button id="fit">fit</button><button id="theme" aria-pressed="false">dark</button></header>
-<main id="view" tabindex="0" aria-label="the diagram: drag to move, wheel or + and - to zoom">@VIEWS@</main>@BODIES@
-<aside><h2>What it is</h2><div id="about" aria-live="polite">Point at a wire or an operation.</div>
-<h2>Sizes</h2><div id="sizes"></div><h2>Cost</h2><table id="cost"></table></aside>
-<script id="data" type="application/json">@DATA@</script>
-<script>
-"use strict";
+"""
+
+SCRIPT = r"""
 const data = JSON.parse(document.getElementById("data").textContent);
 const view = document.getElementById("view"), byId = name => document.getElementById(name);
 const s = Object.fromEntries(data.symbols.map(name => [name, 16]));
-const compiled = new Map();
-const value = code => {
-  if (!compiled.has(code)) compiled.set(code, new Function("s", "return " + code));
-  return compiled.get(code)(s);
-};
+const value = code => code(s);
 // Whole numbers without bounds, where a formula has them: [n, over], which is n/over.
 const big = { floor: (p, q) => { const n = p / q; return p % q !== 0n && (p < 0n) !== (q < 0n) ? n - 1n : n; },
   max: (...all) => all.reduce((a, b) => a > b ? a : b), min: (...all) => all.reduce((a, b) => a < b ? a : b) };
 const exactly = ({ exact, over }) => {
   if (exact === undefined) return null;
-  if (!compiled.has(exact)) compiled.set(exact, new Function("b", "floor", "max", "min", "return " + exact));
   const sizes = Object.fromEntries(data.symbols.map(name => [name, BigInt(s[name])]));
-  try { return [compiled.get(exact)(sizes, big.floor, big.max, big.min), BigInt(over)]; } catch { return null; }
+  try { return [exact(sizes, big.floor, big.max, big.min), over]; } catch { return null; }
 };
 // Every digit of a whole number; ≈ before what was rounded.
 const shown = formula => {
@@ -84,7 +87,8 @@ const shown = formula => {
   const text = large || Math.abs(x) < 1e-3 ? short.toExponential().replace("e+", "e") : short.toLocaleString("en", few);
   return short === x && !large && ratio ? text : "≈ " + text;
 };
-window.ncd = { sizes: s, value, measure: name => value(data.measures.find(m => m.name === name).code), show: shown };
+const measured = name => { const found = data.measures.find(m => m.name === name); return found ? value(formulas[found.formula].code) : 0; };
+window.ncd = { sizes: s, value, measure: measured, show: shown };
 
 // -- pan and zoom ---------------------------------------------------------------------
 let scale = 1, x = 0, y = 0;
@@ -94,28 +98,48 @@ for (const part of sections) {
   const one = part.querySelector("svg"), box = one.viewBox.baseVal;
   one.setAttribute("width", box.width); one.setAttribute("height", box.height);
 }
-// The section moves and grows as one layer, without a new painting; the picture is painted anew at its
-// scale when that has come to rest or has gone far.
+// While it moves, the section is one layer, without a new painting; when it has come to rest or has gone far,
+// the picture is painted anew at its scale and the layer is given up: one that is kept stays blurred.
+const READABLE = 0.55;                          // labels of 8 px
 const sharp = new Map(sections.map(part => [part, 1]));
-let resting = 0;
+let resting = 0, touched = false;
 const sharpen = () => {
   const one = svg();
   view.classList.toggle("far", scale < 0.1);        // texts of 2 px
-  sharp.set(one.parentNode, scale); one.style.transform = `scale(${scale})`; place();
+  sharp.set(one.parentNode, scale); one.style.transform = `scale(${scale})`; put();
 };
+const put = () => {
+  const part = svg().parentNode;
+  part.style.transform = `translate(${x}px,${y}px) scale(${scale / sharp.get(part)})`;
+};
+const rest = () => { sharpen(); for (const part of sections) part.style.willChange = ""; };
 const place = () => {
   const part = svg().parentNode, factor = scale / sharp.get(part);
-  part.style.transform = `translate(${x}px,${y}px) scale(${factor})`;
-  clearTimeout(resting);
-  if (factor > 3 || factor < 1 / 2) sharpen(); else if (factor !== 1) resting = setTimeout(sharpen, 150);
+  touched = true; part.style.willChange = "transform";
+  put(); clearTimeout(resting);
+  if (factor > 3 || factor < 1 / 2) sharpen();
+  resting = setTimeout(rest, 150);
+};
+const whole = () => {
+  const box = svg().viewBox.baseVal, room = view.getBoundingClientRect();
+  return Math.min(room.width / box.width, room.height / box.height, 1.6);
 };
 const fit = () => {
   const box = svg().viewBox.baseVal, room = view.getBoundingClientRect();
-  scale = Math.min(room.width / box.width, room.height / box.height, 1.6);
-  x = (room.width - box.width * scale) / 2; y = (room.height - box.height * scale) / 2; sharpen();
+  scale = whole();
+  x = (room.width - box.width * scale) / 2; y = (room.height - box.height * scale) / 2; rest(); touched = false;
+};
+// Where the whole would be too small to read, its beginning.
+const home = () => {
+  if (whole() >= READABLE) return fit();
+  const one = svg(), box = one.viewBox.baseVal, room = view.getBoundingClientRect(), wire = one.querySelector("path.wire");
+  scale = Math.max(READABLE, Math.min(1, room.height / box.height));
+  const middle = wire ? Number(wire.getAttribute("d").match(/-?[\d.]+ (-?[\d.]+)/)[1]) - box.y : box.height / 2;
+  const least = room.height - box.height * scale;
+  x = 0; y = least > 0 ? least / 2 : Math.min(0, Math.max(least, room.height / 2 - middle * scale)); rest(); touched = false;
 };
 const zoom = (factor, cx, cy) => {
-  const to = Math.min(12, Math.max(0.02, scale * factor));
+  const to = Math.min(12, Math.max(Math.min(0.02, whole()), scale * factor));
   x = cx - (cx - x) * to / scale; y = cy - (cy - y) * to / scale; scale = to; place();
 };
 view.addEventListener("wheel", event => {
@@ -135,13 +159,17 @@ view.addEventListener("keydown", event => {
   else if (event.key === "-") zoom(1 / 1.2, room.width / 2, room.height / 2);
   else if (event.key === "0") fit();
 });
-byId("fit").onclick = fit; window.addEventListener("resize", fit);
+byId("fit").onclick = fit; window.addEventListener("resize", () => { if (!touched) home(); });
+view.addEventListener("scroll", () => {         // the focus went to what was out of view
+  const [left, top] = [view.scrollLeft, view.scrollTop];
+  if (left || top) { x -= left; y -= top; view.scrollTo(0, 0); place(); }
+});
 
 // -- levels of blocks -----------------------------------------------------------------
 const open = level => {
   sections.forEach((part, n) => { part.hidden = n !== level; });
   [...byId("levels").children].forEach((button, n) => button.setAttribute("aria-pressed", n === level));
-  fit(); search();
+  home(); search();
 };
 if (data.levels > 0) for (let n = 0; n <= data.levels; n++) {
   const button = document.createElement("button");
@@ -152,21 +180,24 @@ if (data.levels > 0) for (let n = 0; n <= data.levels; n++) {
 
 // -- what a thing is --------------------------------------------------------------------
 let pointed = null;
+const told = ({ text, formula }) => {
+  const number = shown(formulas[formula]);
+  return number.replaceAll(",", "") === text ? number : `${text} = ${number}`;
+};
 const rows = thing => {
   const made = [];
   if (thing.kind === "wire") {
-    const row = (name, formula) => made.push([name, `${formula.text} = ${shown(formula)}`]);
     made.push(["axis", thing.name], ["array", thing.array], ["dtype", thing.dtype]);
-    for (const name of ["size", "elements", "bytes"]) if (thing[name]) row(name, thing[name]);
+    for (const name of ["size", "elements", "bytes"]) if (thing[name]) made.push([name, told(thing[name])]);
   } else {
     made.push(["operation", thing.name], ["type", thing.type]);
     if (thing.place) made.push(["place", thing.place]);
     if (thing.equation) made.push(["equation", thing.equation]);
     if (thing.source) made.push(["source", thing.source]);
+    if (thing.times) made.push(["runs", told(thing.times) + " times"], ["FLOP of one run", told(thing.step)]);
     if (thing.flops) {
-      const total = data.measures.find(m => m.name === "flops"), n = value(thing.flops.code);
-      const all = total ? value(total.code) : 0;
-      made.push(["FLOP", `${thing.flops.text} = ${shown(thing.flops)}` + (all > 0 ? ` (${(100 * n / all).toFixed(1)} %)` : "")]);
+      const all = measured("flops"), n = value(formulas[thing.flops.formula].code);
+      made.push([thing.times ? "FLOP of all" : "FLOP", told(thing.flops) + (all > 0 ? ` (${(100 * n / all).toFixed(1)} %)` : "")]);
     }
   }
   return made;
@@ -202,8 +233,8 @@ const update = () => {
   byId("cost").replaceChildren(...data.measures.map(m => {
     const row = document.createElement("tr"), left = document.createElement("td"), right = document.createElement("td");
     const formula = document.createElement("small");
-    left.textContent = m.name.replaceAll("_", " "); formula.textContent = m.formula; left.append(formula);
-    right.textContent = `${shown(m)} ${m.unit}`; right.dataset.measure = m.name;
+    left.textContent = m.name.replaceAll("_", " "); formula.textContent = m.text; left.append(formula);
+    right.textContent = `${shown(formulas[m.formula])} ${m.unit}`; right.dataset.measure = m.name;
     row.append(left, right);
     return row;
   }));
@@ -220,10 +251,8 @@ for (const name of data.symbols) {
   label.append(name, range, box); byId("sizes").append(label);
 }
 if (!data.symbols.length) byId("sizes").textContent = "Every size is a number.";
-byId("theme").onclick = () => {
-  const dark = document.body.classList.toggle("dark");
-  byId("theme").setAttribute("aria-pressed", dark);
-};
+const theme = dark => { document.body.classList.toggle("dark", dark); byId("theme").setAttribute("aria-pressed", dark); };
+byId("theme").onclick = () => theme(!document.body.classList.contains("dark"));
+theme(data.theme === "dark");
 open(data.level); update();
-</script></body></html>
 """.replace("@OPENING@", OPENING)

@@ -31,12 +31,14 @@ class Plan:
         units: Lanes and marks.
         head: A text above the wires with arrow heads: a function of every entry.
         sign: A text at the first dot: what a merge does.
+        joins: Inputs that are numbers: each is led to the nearest wire, on which it acts.
     """
 
     units: list[Lane | Mark]
     head: Runs = ()
     sign: Runs = ()
     order: tuple[int, ...] = field(default=())
+    joins: tuple[Place, ...] = ()
 
 
 def rows_of(array) -> int:
@@ -52,7 +54,21 @@ def settled(plan: Plan, op, order: Sequence[int]) -> Plan:
     """The plan with its units top to bottom for inputs that stand in a given order."""
     rank = {i: at for at, i in enumerate(order)}
     units = [_main_first(unit, op, rank) for unit in plan.units]
-    return Plan(_top_to_bottom(units, op, order), plan.head, plan.sign, tuple(order))
+    return Plan(_joined(_top_to_bottom(units, op, order), plan.joins, op, order), plan.head, plan.sign,
+                tuple(order))
+
+
+def _joined(units: list, joins: Sequence[Place], op, order: Sequence[int]) -> list:
+    """The units with each number led to the lane that stands nearest to it."""
+    if not joins:
+        return units
+    left = {place: at for at, place in enumerate((i, j) for i in order for j in range(rows_of(op.dom[i])))}
+    lanes = [n for n, unit in enumerate(units) if isinstance(unit, Lane)]
+    made = list(units)
+    for place in joins:
+        n = min(lanes, key=lambda lane: abs(left[units[lane].ins[0]] - left[place]))
+        made[n] = Lane((*made[n].ins, place), made[n].outs)
+    return made
 
 
 def _main_first(unit, op, rank: dict[int, int]):

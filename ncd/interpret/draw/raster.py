@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
-from ncd.interpret.draw.measure import FAINT, INK, MARGIN
+from ncd.interpret.draw.measure import FAINT, INK, LIGHT, MARGIN, PLAIN
 from ncd.interpret.draw.outline import outline, require_matplotlib
 from ncd.interpret.draw.scene import Arc, Element, Scene, Text, Wire
-from ncd.interpret.draw.svg import layered
+from ncd.interpret.draw.svg import Palette, layered, smaller
 
 POINTS = 72.0                           # of the picture to the inch in a PDF: one pixel is one point
 RESOLUTION = 144.0                      # of a PNG: two pixels for one
@@ -15,39 +16,45 @@ DASHES = {"wire": None, "double": None, "tail": None, "fence": (0, (1.1, 3.4)),
           "scalar": (0, (1.5, 3.0)), "dash": (0, (6.0, 5.0))}
 
 
-def png(scene: Scene, title: str = "") -> bytes:
+def png(scene: Scene, title: str = "", palette: Palette = LIGHT, limit: float | None = None) -> bytes:
     """The picture as a PNG, two pixels for one.
 
+    Parameters:
+        palette: {a colour: the one in its place}.
+        limit: The widest that it may be; what is wider is drawn smaller.
     Raises:
         OutputError: Matplotlib is not installed.
     """
-    return _saved(scene, "png", {"Software": None})
+    return _saved(scene, "png", {"Software": None}, palette, limit)
 
 
-def pdf(scene: Scene, title: str = "") -> bytes:
+def pdf(scene: Scene, title: str = "", palette: Palette = LIGHT, limit: float | None = None) -> bytes:
     """The picture as a PDF of its size.
 
+    Parameters:
+        palette, limit: As for a PNG.
     Raises:
         OutputError: Matplotlib is not installed.
     """
     told = {"Title": title[:200], "CreationDate": None, "Producer": None, "Creator": None}
-    return _saved(scene, "pdf", told)
+    return _saved(scene, "pdf", told, palette, limit)
 
 
-def _saved(scene: Scene, kind: str, metadata: dict) -> bytes:
+def _saved(scene: Scene, kind: str, metadata: dict, palette: Palette, limit: float | None) -> bytes:
     require_matplotlib(f"a {kind.upper()}")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     left, top, right, bottom = scene.bounds()
     width, height = right - left + 2 * MARGIN, bottom - top + 2 * MARGIN
-    figure = Figure(figsize=(width / POINTS, height / POINTS), facecolor="white")
+    factor = smaller(width, limit) / POINTS
+    figure = Figure(figsize=(width * factor, height * factor), facecolor=palette.get(PLAIN, PLAIN))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(left - MARGIN, left - MARGIN + width)
     axes.set_ylim(top - MARGIN + height, top - MARGIN)
     for order, item in enumerate(layered(scene.elements)):
-        patch = _patch(item)
+        patch = _patch(item, lambda colour: palette.get(colour, colour), factor * POINTS)
         patch.set_zorder(order)
         patch.set_clip_on(False)
         axes.add_artist(patch)
@@ -56,7 +63,7 @@ def _saved(scene: Scene, kind: str, metadata: dict) -> bytes:
     return target.getvalue()
 
 
-def _patch(item: Element):
+def _patch(item: Element, colour: Callable[[str], str], scale: float):
     from matplotlib.patches import Circle, PathPatch
     from matplotlib.path import Path
     if isinstance(item, Wire):
@@ -66,15 +73,16 @@ def _patch(item: Element):
             more = _line(line, item.straight)
             points += more[0]
             codes += more[1]
-        return PathPatch(Path(points, codes), fill=False, edgecolor=FAINT if faint else INK, linewidth=1.0,
-                         linestyle=DASHES[item.kind] or "solid", capstyle="butt", joinstyle="round")
+        return PathPatch(Path(points, codes), fill=False, edgecolor=colour(FAINT if faint else INK),
+                         linewidth=scale, linestyle=DASHES[item.kind] or "solid", capstyle="butt",
+                         joinstyle="round")
     if isinstance(item, Text):
-        return PathPatch(Path(*map(list, outline(item))), facecolor=item.fill, linewidth=0) \
+        return PathPatch(Path(*map(list, outline(item))), facecolor=colour(item.fill), linewidth=0) \
             if any(run.text.strip() for run in item.runs) else PathPatch(Path([(0, 0)]), fill=False)
     if isinstance(item, Arc):
-        return PathPatch(_arc(item), fill=False, edgecolor=INK, linewidth=item.width)
-    style = {"facecolor": item.fill, "edgecolor": item.stroke, "joinstyle": "round",
-             "linewidth": item.width if item.stroke != "none" else 0.0}
+        return PathPatch(_arc(item), fill=False, edgecolor=colour(INK), linewidth=item.width * scale)
+    style = {"facecolor": colour(item.fill), "edgecolor": colour(item.stroke), "joinstyle": "round",
+             "linewidth": item.width * scale if item.stroke != "none" else 0.0}
     if item.radius:
         return Circle(item.points[0], item.radius, **style)
     points, codes = list(item.points), [Path.MOVETO, *[Path.LINETO] * (len(item.points) - 1)]

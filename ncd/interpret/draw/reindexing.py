@@ -34,7 +34,8 @@ def reindex_plan(op: Reindex) -> Plan:
     units.extend((glyph.unit_start if axis.size == ONE else glyph.open_dot)(((0, j),))
                  for j, axis in enumerate(op.axes) if j not in used)
     if not op.array.axes:
-        units.append(Lane(((0, 0),), ((0, 0),)) if not op.axes else glyph.stop_dot(((0, 0),)))
+        axes = tuple((0, j) for j in range(len(op.axes)))
+        units = [glyph.spread(((0, 0),), axes) if axes else Lane(((0, 0),), ((0, 0),))]
     elif not op.axes:                       # every axis is read at one place: a number is left
         last = units[-1]
         ends = last.ins[0][1]

@@ -24,6 +24,7 @@ from ncd.interpret.draw.mathtext import (
     size_runs,
     value_runs,
     word,
+    written,
 )
 from ncd.interpret.draw.measure import MEMORY
 from ncd.interpret.draw.memory import Load, Save
@@ -80,19 +81,23 @@ def _meet(op, letters: Sequence[Sequence], out_letters: Sequence) -> tuple[dict,
 def _einsum(op: Einsum, outer) -> Plan:
     ins, outs, ghosts, scalar = _meet(op, op.letters, op.out_letters)
     units: list = []
+    fold = _fold(op.semiring.add)
     for letter in dict.fromkeys((*ins, *outs)):
         here, there = tuple(ins.get(letter, ())), tuple(outs.get(letter, ()))
-        if (here and there) or len(here) > 2:
+        if here and there:
             units.append(Lane(here, there))
+        elif len(here) > 2:
+            units.append(glyph.gathered(here, (), fold))
         elif not here:
             units.append(glyph.open_dot(there) if len(there) == 1 else glyph.cap(there))
         elif len(here) == 2:
             units.append(glyph.cup(here))
         else:
-            units.append(glyph.ending(here, (), (Run("Σ"),)))
+            units.append(glyph.ending(here, (), fold))
     if scalar:
         if ghosts:
-            units.append(Lane((ghosts.pop(0),), ((0, 0),)))
+            units.append(Lane(tuple(ghosts), ((0, 0),)))
+            ghosts = []
         else:
             last = max((n for n, unit in enumerate(units) if isinstance(unit, Mark)), default=None)
             if last is None:
@@ -100,9 +105,16 @@ def _einsum(op: Einsum, outer) -> Plan:
             elif units[last].stretch:
                 units[last] = glyph.cup(units[last].ins, ((0, 0),))
             else:
-                units[last] = glyph.ending(units[last].ins, ((0, 0),), (Run("Σ"),))
-    units.extend(glyph.stop_dot((ghost,)) for ghost in ghosts)
-    return Plan(units, sign=() if op.semiring == SUM_PRODUCT else word(op.semiring.name.replace("_", "-")))
+                kind = glyph.gathered if len(units[last].ins) > 1 else glyph.ending
+                units[last] = kind(units[last].ins, ((0, 0),), fold)
+    if ghosts and not any(isinstance(unit, Lane) for unit in units):       # all axes of the result are new
+        new = [unit for unit in units if not unit.ins]
+        units = [*(unit for unit in units if unit.ins),
+                 glyph.spread(ghosts, tuple(place for unit in new for place in unit.outs))]
+        ghosts = []
+    single = op.semiring == SUM_PRODUCT or len(op.dom) == 1
+    return Plan(units, sign=() if single else word(op.semiring.name.replace("_", "-")),
+                joins=tuple(ghosts))
 
 
 def _by_label(op, labels=None) -> list[Lane]:
@@ -122,12 +134,11 @@ def _map(op: Map, outer) -> Plan:
     ghosts = tuple((i, 0) for i, array in enumerate(op.dom) if not array.axes)
     if not op.cod[0].axes and ghosts:
         units.append(Lane(ghosts, ((0, 0),)))
+        ghosts = ()
     elif not op.cod[0].axes:
         units.append(glyph.open_dot(((0, 0),)))
-    else:
-        units.extend(glyph.stop_dot((ghost,)) for ghost in ghosts)
     runs = function_runs(op)
-    return Plan(units, head=runs) if len(op.arrays) == 1 else Plan(units, sign=runs)
+    return Plan(units, head=runs) if len(op.arrays) == 1 else Plan(units, sign=runs, joins=ghosts)
 
 
 _POWER = re.compile(r"power\[(.+)\](?:′(.*))?")       # a row that derivatives make
@@ -157,7 +168,7 @@ def function_runs(op: Map) -> Runs:
         return (*shown, Run(")"))
     first, second = constants
     if function.name == "power" and second is not None:
-        return (Run("·"), Run("".join(run.text for run in value_runs(second)), level=1))
+        return (Run("·"), Run(written(value_runs(second)), level=1))
     value = value_runs(second if first is None else first)
     if function.name == "power":
         return (*value, Run("·", level=1))
@@ -172,8 +183,8 @@ def _dropout(op, outer) -> Plan:
         return Plan(_whole(outer), head=(Run("↯"),))
     units: list = _by_label(outer) if outer.cod[0].axes else [Lane(((0, 0),), ((0, 0),))]
     used = {place for unit in units for place in unit.ins}
-    units.extend(glyph.stop_dot((place,)) for place in places_of(outer.dom) if place not in used)
-    return Plan(units, head=(Run("↯"),))
+    return Plan(units, head=(Run("↯"),),
+                joins=tuple(place for place in places_of(outer.dom) if place not in used))
 
 
 def _stop(op: Stop, outer) -> Plan:
@@ -309,8 +320,12 @@ def _common(sizes) -> Runs:
 
 
 def _reduce(op: Reduce, outer) -> Plan:
-    symbol = {"sum": "Σ", "product": "Π", "all": "∀", "any": "∃"}.get(op.monoid.name)
-    return _ending(op, outer, (Run(symbol),) if symbol else word(op.monoid.name))
+    return _ending(op, outer, _fold(op.monoid))
+
+
+def _fold(monoid) -> Runs:
+    symbol = {"sum": "Σ", "product": "Π", "all": "∀", "any": "∃"}.get(monoid.name)
+    return (Run(symbol),) if symbol else word(monoid.name)
 
 
 def _view(op: View, outer) -> Plan:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from ncd.core.size import ONE, Size
 from ncd.interpret.draw.mathtext import Runs, runs_width
 from ncd.interpret.draw.measure import DOT, DOUBLE, INK
 
@@ -224,20 +225,64 @@ class Column:
         return replace(self, x=self.x + dx, arrays=arrays, left=self.left + dx, right=self.right + dx)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """An operation as it is drawn: how often it runs there, and whether what is drawn stands around its
+    own opened diagram. None is what stands inside one and is about nothing, as dots are."""
+
+    op: object
+    times: Size = ONE
+    opened: bool = False
+
+
+INSIDE = Shown(None)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A diagram that is laid out inside a picture: its box, where its columns of operations begin and end
+    (in these no wire changes its height), and the frames that stand in them.
+
+    Parameters:
+        spare: How far texts reach beyond the left and the right side.
+        stacked: Whether the spans are no columns: their frames keep to the left, as rows do.
+    """
+
+    box: Bounds
+    spans: tuple[tuple[float, float], ...] = ()
+    frames: tuple[Frame, ...] = ()
+    spare: float = 0.0
+    stacked: bool = False
+
+    def moved(self, dx: float, dy: float) -> Frame:
+        left, top, right, bottom = self.box
+        return replace(self, box=(left + dx, top + dy, right + dx, bottom + dy),
+                       spans=tuple((begin + dx, end + dx) for begin, end in self.spans),
+                       frames=tuple(frame.moved(dx, dy) for frame in self.frames))
+
+
 @dataclass
 class Scene:
     """All that is drawn, and the columns of types for those who ask what stands where; those inside opened
-    blocks apart."""
+    blocks apart. The spans are those of its columns of operations, the frames what stands in these."""
 
     elements: list[Element] = field(default_factory=list)
     columns: list[Column] = field(default_factory=list)
     width: float = 0.0
     inner: list[Column] = field(default_factory=list)
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    stacked: bool = False
 
     def add(self, elements: Iterable[Element], about: object = None) -> None:
         """More elements; those that say nothing else are about the given thing."""
         self.elements.extend(elements if about is None else (
             item if item.about is not None else replace(item, about=about) for item in elements))
+
+    @property
+    def frame(self) -> Frame:
+        """The whole scene as a frame."""
+        return Frame(self.bounds(), tuple(self.spans), tuple(self.frames), 0.0, self.stacked)
 
     def bounds(self) -> Bounds:
         boxes = [element.bounds() for element in self.elements]

@@ -265,6 +265,8 @@ class Stand:
                   for (i, j), offset in zip(unit.outs, unit.out_offsets)}
         scene.add((self._kept(item, kinds) for item in unit.draw(at, y, unit.height)), self.op)
         scene.inner += [column.moved(at, y) for column in unit.columns]
+        if unit.frame is not None:
+            scene.frames.append(unit.frame.moved(at, y))
         for place, offset in zip(unit.outs, unit.out_offsets):
             array = self.op.cod[place[0]]
             strand = Strand(at + unit.leave, y + offset, kind_of(array, place[1]))

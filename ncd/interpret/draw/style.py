@@ -20,7 +20,8 @@ class Style:
     Parameters:
         depth: How many levels of blocks are opened.
         theme: ``"light"`` or ``"dark"``.
-        width: The widest that a row may be, in pixels: a longer diagram goes on below.
+        width: The widest that the picture may be, in pixels: a longer diagram goes on below, and what cannot
+            be cut so is drawn smaller.
         names: A name before each input, as a list or a text with spaces.
         multi: {name: labels}: neighbouring axes drawn as one double wire, ``{"x": "h w"}``.
         legend: True to put sizes into a panel instead of on the wires, or more rows {symbol: size}.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from ncd.interpret.draw.mathtext import BOLD, ITALIC, Runs, plain
+from ncd.interpret.draw.mathtext import BOLD, ITALIC, Runs, written
 from ncd.interpret.draw.mathtext import MONO as MONO_STYLE
 from ncd.interpret.draw.mathtext import SANS as SANS_STYLE
 from ncd.interpret.draw.measure import FAINT, INK, LIGHT, MARGIN, MONO, PLAIN, SANS, SERIF, SMALL, printable
@@ -128,24 +128,31 @@ def layered(elements: Iterable[Element]) -> Sequence[Element]:
 
 def _outlined(text: Text, palette: Palette, outlined: Callable[[Text], str]) -> str:
     """A text as a path, told to readers as what it says."""
-    return (f'<path class="text" role="img" aria-label={_attribute(plain(text.runs))} '
+    return (f'<path class="text" role="img" aria-label={_attribute(written(text.runs))} '
             f'd="{outlined(text)}" fill="{palette.get(text.fill, text.fill)}"/>')
 
 
+def smaller(width: float, limit: float | None) -> float:
+    """The part of its size in which a picture is no wider than it may be: 1 where it is not."""
+    return 1.0 if limit is None else min(1.0, limit / width)
+
+
 def write(scene: Scene, title: str, palette: Palette = LIGHT,
-          outlined: Callable[[Text], str] | None = None) -> str:
+          outlined: Callable[[Text], str] | None = None, limit: float | None = None) -> str:
     """The whole document: a page with the scene, its margins and a title for readers.
 
     Parameters:
         outlined: A text to the data of a path, where texts are drawn as paths.
+        limit: The widest that the picture may be; what is wider is shown smaller.
     """
     left, top, right, bottom = scene.bounds()
     left, top = left - MARGIN, top - MARGIN
     width, height = right + MARGIN - left, bottom + MARGIN - top
     box = f"{number(left)} {number(top)} {number(width)} {number(height)}"
+    factor = smaller(width, limit)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{number(width)}" '
-        f'height="{number(height)}" role="img" aria-label={_attribute(title)}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{number(width * factor)}" '
+        f'height="{number(height * factor)}" role="img" aria-label={_attribute(title)}>',
         f"<title>{escape(printable(title, 10_000))}</title>",
         f'<rect x="{number(left)}" y="{number(top)}" width="{number(width)}" height="{number(height)}" '
         f'fill="{palette.get(PLAIN, PLAIN)}"/>',

@@ -1,21 +1,28 @@
-"""A scene as Unicode text for a terminal: wires of box-drawing characters, rows wrapped to its width."""
+"""A scene as Unicode text for a terminal: wires of box-drawing characters, rows wrapped to its width.
+
+Lines of one wire, and of wires that meet at a dot or an end, are joined. Where two others cross, the one that
+goes down passes over the other: ``─│─``.
+"""
 
 from __future__ import annotations
 
 import math
 import shutil
 import unicodedata
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from ncd.errors import NcdError
-from ncd.interpret.draw.mathtext import plain
+from ncd.interpret.draw.mathtext import written
 from ncd.interpret.draw.measure import FAINT, PLAIN, printable
-from ncd.interpret.draw.scene import REGION, Arc, Scene, Shape, Text, Wire
+from ncd.interpret.draw.route import Route, Step, routed
+from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Shape, Text, Wire
 from ncd.interpret.draw.svg import layered
 
 ACROSS, DOWN = 8.0, 10.0                # pixels of a scene to one character
 LEAST_WIDTH = 24
+TURNING = ("wire", "double", "scalar")  # the kinds of wires that go down and up
 UP, RIGHT, LOW, LEFT = 1, 2, 4, 8
 _LINES = {0: " ", LEFT | RIGHT: "─", LEFT: "─", RIGHT: "─", UP | LOW: "│", UP: "│", LOW: "│",
           RIGHT | LOW: "╭", LEFT | LOW: "╮", RIGHT | UP: "╰", LEFT | UP: "╯", UP | LOW | RIGHT: "├",
@@ -23,16 +30,28 @@ _LINES = {0: " ", LEFT | RIGHT: "─", LEFT: "─", RIGHT: "─", UP | LOW: "│
 
 
 class Grid:
-    """Characters by row and column; lines are kept as directions, so that crossings join."""
+    """Characters by row and column; lines are kept as the directions of each wire.
 
-    def __init__(self, left: float, top: float):
+    Parameters:
+        needed: How many columns wires need to turn in, before each place: {place: (from where, how many)}.
+    """
+
+    def __init__(self, left: float, top: float, needed: Mapping[float, tuple[float, int]] | None = None):
         self.left, self.top = left, top
-        self.lines: dict[tuple[int, int], int] = {}
+        self.lines: dict[tuple[int, int], dict[int, int]] = {}
+        self.net = 0                        # the wire that is drawn
+        self.meets: dict[int, set] = {}     # where each wire meets others
+        self.dots: list[tuple[int, int]] = []
+        self.places, self.extra = [], [0]
+        for stop, (start, count) in sorted((needed or {}).items()):
+            room = round((stop - left) / ACROSS) - round((start - left) / ACROSS) - 1
+            self.places.append(stop - 0.05)
+            self.extra.append(self.extra[-1] + max(0, count - room))
         self.faint: dict[tuple[int, int], str] = {}
         self.marks: dict[tuple[int, int], str] = {}
 
     def column(self, x: float) -> int:
-        return round((x - self.left) / ACROSS)
+        return round((x - self.left) / ACROSS) + self.extra[bisect_right(self.places, x)]
 
     def row(self, y: float) -> int:
         return round((y - self.top) / DOWN)
@@ -47,7 +66,8 @@ class Grid:
             self._join(row, column, (UP if row > start else 0) | (LOW if row < stop else 0))
 
     def _join(self, row: int, column: int, directions: int) -> None:
-        self.lines[row, column] = self.lines.get((row, column), 0) | directions
+        here = self.lines.setdefault((row, column), {})
+        here[self.net] = here.get(self.net, 0) | directions
 
     def box(self, left: int, top: int, right: int, bottom: int, filled: bool) -> None:
         if filled:
@@ -72,6 +92,9 @@ class Grid:
         if not places:
             return []
         last, first = max(row for row, _ in places), min(row for row, _ in places)
+        for dot in self.dots:
+            for net in self.lines.get(dot, ()):
+                self.meets.setdefault(net, set()).add(dot)
         width = max(column for _, column in places) + 1
         made = []
         for row in range(first, last + 1):
@@ -85,8 +108,33 @@ class Grid:
         before = self.marks.get((row, column - 1), "")
         if before and unicodedata.east_asian_width(before) in "WF":
             return ""
-        line = self.lines.get((row, column))
-        return _LINES[line] if line is not None else self.faint.get((row, column), " ")
+        here = self.lines.get((row, column))
+        return self.faint.get((row, column), " ") if here is None else _LINES[self._line(here)]
+
+    def _line(self, here: Mapping[int, int]) -> int:
+        """The directions that are seen: all of wires that meet; of two that cross, those of the upper one."""
+        groups: list[dict[int, int]] = []
+        for net, line in here.items():
+            joined = [group for group in groups if any(self._meet(net, line, *one) for one in group.items())]
+            groups = [group for group in groups if group not in joined]
+            groups.append({net: line} | {one: bits for group in joined for one, bits in group.items()})
+        wires = [_together(group.values()) for group in groups]
+        through = [line for line in wires if line.bit_count() > 1]
+        if len(through) < 2:                # what only ends here ends at the other
+            return _together(wires)
+        return next((line for line in through if line != LEFT | RIGHT), LEFT | RIGHT)
+
+    def _meet(self, net: int, line: int, other: int, other_line: int) -> bool:
+        """Whether two wires are drawn as joined: not where one goes straight over the other."""
+        crossing = {line, other_line} == {LEFT | RIGHT, UP | LOW}
+        return not crossing and not self.meets.get(net, set()).isdisjoint(self.meets.get(other, ()))
+
+
+def _together(lines: Iterable[int]) -> int:
+    made = 0
+    for line in lines:
+        made |= line
+    return made
 
 
 def columns(width: float | None = None) -> int:
@@ -101,18 +149,65 @@ def columns(width: float | None = None) -> int:
     return max(LEAST_WIDTH, int(width))
 
 
-def write(scene: Scene, title: str = "", limit: int = 100) -> str:
+def write(scene: Scene, limit: int = 100) -> str:
     """The picture as text.
 
     Parameters:
         limit: The most characters in a line; a row that is wider goes on below, from left to right again.
     """
+    return joined(rows(scene), limit)
+
+
+def rows(scene: Scene) -> list[str]:
+    """The lines of the picture, however wide."""
     left, top, _, _ = scene.bounds()
-    grid = Grid(left, top)
-    for item in layered(scene.elements):
-        _WRITERS[type(item)](grid, item)
-    rows = [row for above, row in pairwise(["", *grid.rows()]) if above or row]     # one empty line at a time
+    items = layered(scene.elements)
+    grid, routes = _routed(items, left, top)
+    for number, item in enumerate(items, 1):
+        grid.net = number
+        grid.meets[number] = set(_ends(item))
+        if isinstance(item, Wire):
+            _wire(grid, item, [routes.get((number, at)) for at in range(len(item.points))])
+        else:
+            _WRITERS[type(item)](grid, item)
+    return [row for above, row in pairwise(["", *grid.rows()]) if above or row]     # one empty line at a time
+
+
+def joined(rows: Sequence[str], limit: int) -> str:
+    """Lines as one text, each at most so long."""
     return "\n".join(_wrapped(rows, limit)) + "\n"
+
+
+def _ends(item: Element) -> list[tuple[float, float]]:
+    """Where a line ends; a cup ends where its wires do."""
+    if isinstance(item, Arc) and item.width == 1.0:
+        middle = (item.top + item.bottom) / 2
+        ends = [(item.x, item.top), (item.x, item.bottom), (item.x + item.reach, middle)]
+    elif isinstance(item, Wire) and item.kind in TURNING:
+        ends = [item.points[0], item.points[-1]]
+    else:
+        return []
+    return [(round(x, 1), round(y, 1)) for x, y in ends]
+
+
+def _routed(items: Sequence[Element], left: float,
+            top: float) -> tuple[Grid, dict[tuple[int, int], Route]]:
+    """The grid with room for the wires, and the route of each that changes its row, by number and point."""
+    plain, steps, keys, busy = Grid(left, top), [], [], set()
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, Wire) or item.kind not in TURNING:
+            continue
+        busy.update(plain.row(y) for _, y in item.points)
+        for at, ((x, y), (to_x, to_y)) in enumerate(pairwise(item.points)):
+            above, below = plain.row(y), plain.row(to_y)
+            if above != below:
+                begins, ends = ((round(a, 1), round(b, 1)) for a, b in ((x, y), (to_x, to_y)))
+                steps.append(Step(x, to_x, above, below, begins, ends))
+                keys.append((number, at))
+    routes, needed = routed(steps, busy)
+    starts = {step.stop: step.start for step in sorted(steps, key=lambda step: step.start)}
+    return (Grid(left, top, {stop: (starts[stop], count) for stop, count in needed.items()}),
+            dict(zip(keys, routes)))
 
 
 def _wrapped(rows: Sequence[str], limit: int) -> list[str]:
@@ -134,9 +229,9 @@ def _goes_on(row: str) -> bool:
     return row[-1:] in ("─", "╌")
 
 
-def _wire(grid: Grid, wire: Wire) -> None:
+def _wire(grid: Grid, wire: Wire, routes: Sequence[Route | None]) -> None:
     (x, y), *rest = (wire.points[at] for at in wire.ends)
-    for to_x, to_y in rest:
+    for at, (to_x, to_y) in enumerate(rest):
         start, stop, here, there = grid.column(x), grid.column(to_x), grid.row(y), grid.row(to_y)
         if wire.kind == "fence":
             return
@@ -151,12 +246,13 @@ def _wire(grid: Grid, wire: Wire) -> None:
         elif here == there:
             grid.across(here, start, stop)
         else:
-            # Of wires that turn side by side each has a column: going down the lower turns first.
-            room = max(1, stop - start - 1)
-            middle = start + min(1, stop - start) + (-here if there > here else here) // 2 % room
-            grid.across(here, start, middle)
-            grid.down(middle, here, there)
-            grid.across(there, middle, stop)
+            route, column, row = routes[at], start, here
+            for turn, to in zip(route.columns, route.rows):
+                middle = min(start + 1 + turn, stop)
+                grid.across(row, column, middle)
+                grid.down(middle, row, to)
+                column, row = middle, to
+            grid.across(row, column, stop)
         x, y = to_x, to_y
 
 
@@ -167,6 +263,7 @@ def _shape(grid: Grid, shape: Shape) -> None:
                                  and right - left > 60):
         return                          # the shade behind an opened block
     if shape.radius:
+        grid.dots.append((row, column))
         grid.write(row, column, "●" if shape.fill != PLAIN else "○")
     elif shape.fill == FAINT:
         return                          # the head of a tail
@@ -190,7 +287,7 @@ def _arc(grid: Grid, arc: Arc) -> None:
 
 
 def _text(grid: Grid, text: Text) -> None:
-    shown = printable(plain(text.runs), 10_000)
+    shown = printable(written(text.runs), 10_000)
     middle = text.y - 0.34 * text.size
     row, column = grid.row(middle), grid.column(text.x)
     if text.anchor == "start":          # the label of a wire stands on the row above it
@@ -200,4 +297,4 @@ def _text(grid: Grid, text: Text) -> None:
     grid.write(row, column, shown)
 
 
-_WRITERS = {Wire: _wire, Shape: _shape, Arc: _arc, Text: _text}
+_WRITERS = {Shape: _shape, Arc: _arc, Text: _text}

@@ -9,9 +9,9 @@ from __future__ import annotations
 import unicodedata
 
 from ncd.interpret.draw.mathtext import BOLD, ITALIC, MONO, SANS, Runs
-from ncd.interpret.draw.measure import FAINT, INK, MARGIN, printable
+from ncd.interpret.draw.measure import FAINT, INK, LIGHT, MARGIN, PLAIN, printable
 from ncd.interpret.draw.scene import Arc, Element, Scene, Shape, Text, Wire
-from ncd.interpret.draw.svg import layered, number
+from ncd.interpret.draw.svg import Palette, layered, number, smaller
 
 UNIT = 0.75                             # big points for one pixel
 
@@ -30,6 +30,7 @@ _MATH = {"−": "-", "×": r"\times", "÷": r"\div", "·": r"\cdot", "±": r"\pm
          "∈": r"\in", "≈": r"\approx", "≅": r"\cong", "≃": r"\simeq", "≡": r"\equiv", "∼": r"\sim",
          "∝": r"\propto", "∫": r"\int", "‖": r"\|", "⊤": r"\top", "⊥": r"\bot", "∅": r"\emptyset"}
 _MATH |= {character: f"^{number}" for number, character in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+_MATH |= {"⁺": "^{+}", "⁻": "^{-}", "⁼": "^{=}", "⁽": "^{(}", "⁾": "^{)}"}
 _MATH |= {character: f"_{number}" for number, character in enumerate("₀₁₂₃₄₅₆₇₈₉")}
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta",
           "θ": "theta", "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi",
@@ -121,11 +122,12 @@ def _point(x: float, y: float) -> str:
 class _Writer:
     """The lines of a picture, and the colours that it uses."""
 
-    def __init__(self):
+    def __init__(self, palette: Palette):
         self.colours: dict[str, str] = {}
+        self.palette = palette
 
     def colour(self, value: str) -> str:
-        return self.colours.setdefault(value.upper(), f"c{len(self.colours)}")
+        return self.colours.setdefault(self.palette.get(value, value).upper(), f"c{len(self.colours)}")
 
     def wire(self, wire: Wire) -> str:
         style = {"dash": "separator", "double": "wire"}.get(wire.kind, wire.kind)
@@ -179,15 +181,24 @@ class _Writer:
         return writers[type(item)](item)
 
 
-def write(scene: Scene, title: str) -> str:
-    """The whole document: a page of the size of the picture."""
-    writer = _Writer()
+def write(scene: Scene, title: str, palette: Palette = LIGHT, limit: float | None = None) -> str:
+    """The whole document: a page of the size of the picture.
+
+    Parameters:
+        palette: {a colour: the one in its place}.
+        limit: The widest that the picture may be, in pixels; what is wider is drawn smaller.
+    """
+    writer = _Writer(palette)
     ink, faint = writer.colour(INK), writer.colour(FAINT)
+    page = [rf"\pagecolor{{{writer.colour(PLAIN)}}}"] if PLAIN in palette else []
     body = [writer.element(item) for item in layered(scene.elements)]
     left, top, right, bottom = scene.bounds()
     # Texts may be a little wider or taller in TeX than estimated: the page has room for that.
     width, height = (right - left + 3 * MARGIN) * UNIT, (bottom - top + 4 * MARGIN) * UNIT
     border = number(MARGIN * UNIT)
+    factor = smaller(right - left + 2 * MARGIN, limit)
+    width, height = width * factor, height * factor
+    small = f"scale={factor:.4f}, transform shape, " if factor < 1 else ""
     comment = printable(title, 10_000).replace("%", " ")
     lines = [
         f"% {comment}", r"\RequirePackage{fix-cm}",
@@ -199,8 +210,8 @@ def write(scene: Scene, title: str) -> str:
         r"\newcommand{\unknown}[1]{\fbox{\tiny #1}}",
         *(rf"\definecolor{{{name}}}{{HTML}}{{{value.lstrip('#')}}}"
           for value, name in writer.colours.items()),
-        r"\begin{document}",
-        rf"\begin{{tikzpicture}}[x={number(UNIT)}bp, y=-{number(UNIT)}bp, line join=round,",
+        r"\begin{document}", *page,
+        rf"\begin{{tikzpicture}}[{small}x={number(UNIT)}bp, y=-{number(UNIT)}bp, line join=round,",
         f"  wire/.style={{draw={ink}, line width={number(UNIT)}bp}},",
         f"  scalar/.style={{draw={faint}, line width={number(UNIT)}bp, dash pattern=on 1.1bp off 2.2bp}},",
         f"  tail/.style={{draw={faint}, line width={number(UNIT)}bp}},",

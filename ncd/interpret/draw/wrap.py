@@ -17,12 +17,25 @@ from math import fsum
 from ncd.interpret.draw.mathtext import Run, Runs, runs_width
 from ncd.interpret.draw.measure import FAINT, LABEL_SIZE
 from ncd.interpret.draw.multi import kind_of, rise
-from ncd.interpret.draw.scene import REGION, Arc, Bounds, Column, Element, Scene, Shape, Text, Wire, rectangle
+from ncd.interpret.draw.scene import (
+    REGION,
+    Arc,
+    Bounds,
+    Column,
+    Element,
+    Frame,
+    Scene,
+    Shape,
+    Text,
+    Wire,
+    rectangle,
+)
 
 TAIL = 34.0          # how far a tail reaches
 DROP = 9.0           # how far it goes down, and comes from above
 BETWEEN = 34.0       # between two rows
 EMPTY = 28.0         # the highest empty band of a row
+BEYOND = 300.0       # how far a shade that is cut may go on there
 DEEPER = 0.25        # the part of a row that is worth cutting an opened block for
 
 
@@ -59,7 +72,8 @@ def wrapped(scene: Scene, width: float, label: Callable[[object, int], Runs]) ->
         elif isinstance(item, Text) and isinstance(before, Shape) and before.layer == REGION:
             _title_again(item, before, edges, leads, parts)
         before = item
-    made, down = Scene(width=width), 0.0
+    parts_of_frame = _row_frames(scene, edges)
+    made, down = Scene(width=width, stacked=True), 0.0
     for number, part in enumerate(parts):
         dx, lead = -edges[number], leads[number]
         if number:
@@ -78,10 +92,41 @@ def wrapped(scene: Scene, width: float, label: Callable[[object, int], Runs]) ->
                 made.elements.append(_squeezed(item, lift).moved(dx, down - top))
             else:
                 made.elements.append(item.moved(dx, down - top - lift(box[1])))
+        left, right = min(box[0] for box in boxes) + dx, max(box[2] for box in boxes) + dx
+        inside = _part(parts_of_frame[number], edges[number], edges[number + 1], dx,
+                       lambda y, up=down - top, lift=lift: y + up - lift(y))
+        made.frames.append(replace(inside, box=(left, down, right, down + bottom - lift(bottom) - top)))
         made.columns += [_moved(column, dx, lambda y, up=down - top, lift=lift: y + up - lift(y))
                          for column in scene.columns if edges[number] < column.right <= edges[number + 1]]
         down += bottom - lift(bottom) - top + BETWEEN
+    made.spans.append((min(row.box[0] for row in made.frames), max(row.box[2] for row in made.frames)))
     return made
+
+
+def _row_frames(scene: Scene, edges: Sequence[float]) -> list[Frame]:
+    """For each row the columns and the frames that reach into it."""
+    spans: list[list] = [[] for _ in edges[1:]]
+    frames: list[list] = [[] for _ in edges[1:]]
+    for share, items in ((spans, [(span, *span) for span in scene.spans]),
+                         (frames, [(frame, frame.box[0], frame.box[2]) for frame in scene.frames])):
+        for item, begin, end in items:
+            first = max(bisect_right(edges, begin) - 1, 0)
+            for row in range(first, min(max(bisect_left(edges, end), first + 1), len(share))):
+                share[row].append(item)
+    box = (edges[0], 0.0, edges[-1], 0.0)
+    return [Frame(box, tuple(here), tuple(inner)) for here, inner in zip(spans, frames)]
+
+
+def _part(frame: Frame, start: float, stop: float, dx: float, to: Callable[[float], float]) -> Frame:
+    """What of a frame stands on a row: between two edges, moved as what is drawn there."""
+    left, top, right, bottom = frame.box
+    spans = tuple((max(begin, start) + dx, min(end, stop) + dx) for begin, end in frame.spans
+                  if begin < stop and end > start)
+    inner = tuple(_part(each, start, stop, dx, to) for each in frame.frames
+                  if each.box[0] < stop and each.box[2] > start)
+    whole = start <= left and right <= stop             # else its shade goes on under tails and labels
+    return replace(frame, box=(max(left, start) + dx, to(top), min(right, stop) + dx, to(bottom)),
+                   spans=spans, frames=inner, spare=frame.spare if whole else frame.spare + BEYOND)
 
 
 def _bands(item: Element, box: Bounds) -> list[tuple[float, float]]:

@@ -300,3 +300,79 @@ def test_a_label_stands_clear_of_both_lines_of_a_double_wire():
                       for kind in ("double", "wire"))
     feet = {plain(item.runs): item.y for item in scene.elements if isinstance(item, Text)}
     assert double.lines[0][0][1] - feet["x"] > 3.5 and single.points[0][1] - feet["c"] > 3.5
+
+
+# -- themes, widths and claims, in every format ----------------------------------------------
+LAYERS = ncd.zoo.pre_norm_block()
+
+
+def written_to(model, tmp_path, suffix: str, **options) -> bytes:
+    model.draw(tmp_path / f"a{suffix}", **options)
+    return (tmp_path / f"a{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".html", ".tex", ".png", ".pdf"])
+def test_a_theme_is_seen_in_every_format(suffix, tmp_path):
+    if suffix in (".png", ".pdf"):
+        pytest.importorskip("matplotlib", reason="the renderer is not installed")
+    light, dark = (written_to(LAYERS, tmp_path, suffix, theme=theme) for theme in ("light", "dark"))
+    assert light != dark and light == written_to(LAYERS, tmp_path, suffix)
+    if suffix == ".png":
+        from matplotlib.image import imread
+        image = imread(tmp_path / "a.png")
+        assert image[0, 0, :3].max() > 0.9
+        written_to(LAYERS, tmp_path, suffix, theme="dark")
+        image = imread(tmp_path / "a.png")
+        assert image[0, 0, :3].max() < 0.2 and image[..., :3].max() > 0.8
+    if suffix == ".tex":
+        assert rb"\pagecolor" in dark and b"{FFFFFF}" not in dark and b"{111111}" not in dark
+
+
+def test_what_a_format_cannot_do_is_refused(tmp_path):
+    with pytest.raises(ncd.NcdError, match="a text has no colours"):
+        LAYERS.draw(tmp_path / "a.txt", theme="dark")
+    for suffix in (".txt", ".tex", ".html"):
+        with pytest.raises(ncd.NcdError, match="no texts as outlines"):
+            LAYERS.draw(tmp_path / f"a{suffix}", text_as_paths=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("width", [120, 400, 900])
+@pytest.mark.parametrize("name", ["pre_norm_block", "unet", "encoder_decoder_transformer", "equation"])
+def test_a_picture_is_no_wider_than_asked(name, width, depth):
+    """Margins, legends and titles too; what cannot be cut is shown smaller."""
+    model = ncd.equation(LAYERS, LAYERS) if name == "equation" else ncd.zoo.ZOO[name]()
+    for more in ({}, {"legend": True, "names": "Q"}):
+        root = ElementTree.fromstring(model.draw(width=width, depth=depth, **more))
+        shown, tall = float(root.get("width")), float(root.get("height"))
+        _, _, wide, high = map(float, root.get("viewBox").split())
+        assert shown <= width + 0.01 and shown / wide == pytest.approx(tall / high, rel=1e-2)
+        if width == 900 and name != "equation":
+            assert shown == pytest.approx(wide)         # these need no shrinking
+
+
+def test_rendered_pictures_are_no_wider_than_asked(tmp_path):
+    pytest.importorskip("matplotlib", reason="the renderer is not installed")
+    from matplotlib.image import imread
+    for width in (150, 500):
+        written_to(LAYERS, tmp_path, ".png", depth=1, width=width)
+        assert imread(tmp_path / "a.png").shape[1] <= 2 * width + 1
+    assert b"transform shape" in written_to(LAYERS, tmp_path, ".tex", width=150)
+    assert b"transform shape" not in written_to(LAYERS, tmp_path, ".tex", width=900)
+
+
+relu, tanh = nn.relu.on("x"), nn.tanh.on("x")
+
+
+@pytest.mark.parametrize("left, right, known", [
+    (relu, tanh, False), (relu, relu, True), (relu >> ncd.Diagram.id(ncd.Ty("x")), relu, True),
+    (relu.block("f"), relu, True), (relu.block("f").block("g") >> tanh, relu >> tanh, True),
+    (relu.block("f"), tanh, False), (relu >> tanh, tanh >> relu, False), (relu, "relu(x)", False),
+    (ncd.Diagram.copy(ncd.Ty("x")) >> ncd.Diagram.discard(ncd.Ty("x")) @ relu, relu, True),
+    (nn.linear("x -> x", name="a"), nn.linear("x -> x", name="b"), False)])
+def test_what_is_not_known_to_be_equal_is_claimed(left, right, known):
+    made = ncd.equation(left, right)
+    assert ("claimed" in made.draw()) == ("claimed" in str(made)) == (not known)
+    assert made.claimed == (not known,)
+    assert "claimed" not in ncd.equation(left, right, signs="↦").draw()
