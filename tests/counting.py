@@ -22,10 +22,12 @@ from ncd.interpret.reference import run as reference
 from ncd.interpret.reference.rules import RULES as REFERENCE
 from ncd.interpret.reference.rules import State
 from ncd.interpret.sizes import read_sizes
+from ncd.nn.star import Star
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Solve
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View
+from ncd.ops.overlap import Overlap
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Constant, Iota, Key, Parameter, Random
 
@@ -158,7 +160,7 @@ class Loops:
         loops = {Map: self.map, Einsum: self.einsum, Reduce: self.reduce, TopK: self.topk,
                  Segment: self.segment, Solve: self.solve, Random: self.random, Concat: REFERENCE[Concat],
                  Gather: self.gather, Reindex: self.reindex, Constant: self.source, Iota: self.source,
-                 Key: self.source}
+                 Key: self.source, Star: self.star, Overlap: self.overlap}
         rules = {cls: self.moved(rule) for cls, rule in loops.items()}
         rules |= {cls: REFERENCE[cls] for cls in (View, Stop, Scan, Broadcast)}
         self.interpretation = Interpretation("loops", rules | {Parameter: self.parameter})
@@ -183,6 +185,8 @@ class Loops:
             read = [WIDTH[array.dtype] * np.size(value) for array, value in zip(op.dom, values)]
             if isinstance(op, Gather):
                 read[0] = wrote
+            if isinstance(op, Concat) and self.in_place(op, values):
+                wrote, read[0] = wrote - read[0], 0
             if isinstance(op, Reindex) and not op.is_broadcast:
                 read = [wrote]
             if not (isinstance(op, Key) or (isinstance(op, Reindex) and op.is_renaming)):
@@ -190,6 +194,14 @@ class Loops:
                 self.ledger.writes += wrote
             return made
         return with_bytes
+
+    @staticmethod
+    def in_place(op, values) -> bool:
+        """Whether a number of rows comes behind an array that is at least as long, in its order of axes."""
+        rows = [array.size(op.axis).constant for array in op.arrays]
+        long = np.shape(values[0])[op.arrays[0].labels.index(op.axis)]
+        return op.arrays[0].labels == op.cod[0].labels and None not in rows[1:] and (
+            rows[0] is None or long >= sum(rows[1:]))
 
     def map(self, run, op, *values):
         labels, function = op.cod[0].labels, op.function
@@ -251,6 +263,38 @@ class Loops:
                 return unit(op.semiring.add)        # beside the diagonal
             return at(value, letters, place)
         return filled(run.shape(op.out), written)
+
+    def star(self, run, op, *values):
+        """A product and a sum from zero for each window and tap, on the padding as well; l is where."""
+        size = {letter: run.size(n) for letter, n in op.sizes.items()}
+        found = [letter for tap in op.taps for letter in tap.letters if letter == tap.l]
+        walked = [letter for letter in size if letter not in found]
+        total: dict[tuple, Scalar] = {}
+        for position in positions([size[letter] for letter in walked]):
+            place = dict(zip(walked, position))
+            for tap in op.taps:
+                place[tap.l] = run.size(tap.stride) * place[tap.i] + run.size(tap.dilation) * place[tap.j] \
+                    - run.size(tap.before)
+            inside = all(0 <= place[letter] < size[letter] for letter in found)
+            pair = [at(value, letters, place) if inside or not set(found) & set(letters)
+                    else self.number(np.float64(0)) for value, letters in zip(values, op.letters)]
+            where = tuple(place[letter] for letter in op.out_letters)
+            before = total[where] if where in total else self.number(np.float64(0))
+            total[where] = before + pair[0] * pair[1]
+        return filled(run.shape(op.out), lambda where: total.get(where, self.number(np.float64(0))))
+
+    def overlap(self, run, op, value):
+        """Every entry is put where it comes, also beyond the result, and added where there is one already."""
+        if any(run.size(row.divisor) != 1 for row in op.rows):
+            return run(run.interpretation.program(op.expansion), [value])
+        total: dict[tuple, Scalar] = {}
+        for position in positions(np.shape(value)):
+            place = dict(zip(op.array.labels, position))
+            where = tuple(run.size(row.offset) + sum(run.size(c) * place[x] for x, c in row.terms)
+                          for row in op.rows)
+            entry = np.asarray(value, object)[position]
+            total[where] = total[where] + entry if where in total else entry
+        return filled(run.shape(op.cod[0]), lambda where: total.get(where, self.number(np.float64(0))))
 
     def reduce(self, run, op, value):
         kept = op.cod[0].labels

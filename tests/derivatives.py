@@ -37,7 +37,7 @@ class Point(NamedTuple):
 
     @property
     def learned(self) -> dict:
-        return {path: slot for path, slot in places(self.diagram)[0].items() if slot.array.dtype == "float"}
+        return {path: slot for path, slot in places(self.diagram)[0].items() if not slot.stored}
 
     @property
     def has_nothing(self) -> bool:
@@ -47,7 +47,7 @@ class Point(NamedTuple):
 
 def point(diagram: Diagram, sizes: dict, seed: int = 0) -> Point:
     """A random point, the same for a seed."""
-    slots = {path: slot for path, slot in places(diagram)[0].items() if slot.array.dtype == "float"}
+    slots = {path: slot for path, slot in places(diagram)[0].items() if not slot.stored}
     floats = [array for array in diagram.dom.inside if array.dtype == "float"]
     rates = [array for array in diagram.cod.inside if array.dtype == "float"]
     return Point(diagram, sizes, values(diagram.dom, sizes, seed), parameters(diagram, sizes, seed),

@@ -14,11 +14,15 @@ import numpy as np
 
 from ncd.core.category import Diagram
 from ncd.core.op import lifted_axes
+from ncd.interpret.cost import COST, measure
 from ncd.interpret.jax import JAX
+from ncd.interpret.jax.faster import MOST
 from ncd.interpret.jax.scalar import OVERRIDES
+from ncd.nn.star import Star
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather
 from ncd.ops.multilinear import Einsum, Reindex
+from ncd.ops.overlap import Overlap
 from ncd.ops.pointwise import Map
 from ncd.ops.source import Random
 from tests.counting import Ledger, Scalar, evaluate
@@ -140,7 +144,40 @@ CAUSES = {
     "narrow argument": "what one argument alone enters is computed before it is repeated along other axes",
     "remainder": "jnp.remainder gives the remainder the divisor's sign: comparisons and a choice",
     "diagonal": "a diagonal is read by a mask, a choice and a sum, and written by a choice",
+    "holes": "what is read at a stride turned round has zeros between its entries, which are counted",
+    "blocks": "windows that overlap are cut into blocks as long as the stride, the last of them filled up",
     "random bits": "what JAX does to bits to make them numbers"}
+
+
+def _holes(op: Star, size) -> int:
+    """2 for each entry, tap and channel of a convolution, less those of the pairs (i, j) of ★."""
+    letters = {letter for tap in op.taps for letter in tap.letters}
+    result = lambda tap: tap.l if tap.l in op.out_letters else tap.i
+    dense, pairs = (math.prod(size(op.sizes[choose(tap)]) * size(op.sizes[tap.j]) for tap in op.taps)
+                    for choose in (result, lambda tap: tap.i))
+    return 2 * math.prod(size(n) for x, n in op.sizes.items() if x not in letters) * (dense - pairs)
+
+
+def _overlap(op: Overlap, size):
+    """Additions of whole blocks, axis by axis; with holes where the steps are others, as it is defined."""
+    shape, found = {axis.label: size(axis.size) for axis in op.array.axes}, 0
+    meet = size(op.diagram.cost().exact["flops"])
+    for axis, row in zip(op.axes, op.rows):
+        terms = sorted(((size(c), shape[x], x) for x, c in row.terms), reverse=True)
+        (stride, count, window), (step, kernel, inner) = terms[0], terms[-1]
+        blocks = -(-kernel // stride)
+        plain = len(terms) == 1 and (count, size(row.offset)) == (size(axis.size), 0)
+        if size(row.divisor) != 1 or step != 1 or not (plain or (len(terms) == 2 and blocks <= MOST)):
+            written = measure(op.diagram, interpretation=COST.without_faster())
+            yield "holes", size(written.exact["flops"]) - meet, 0
+            for inside in JAX.without_faster().program(op.diagram).steps:
+                yield from difference(inside.op, size)
+            return
+        if not plain:
+            del shape[inner], shape[window]
+            found += math.prod(shape.values()) * (blocks - 1) * (count + blocks - 1) * stride
+            shape[window] = size(axis.size)
+    yield "blocks", found - meet, 0
 
 
 def difference(op, size):
@@ -148,6 +185,10 @@ def difference(op, size):
     entries = lambda array: math.prod(size(axis.size) for axis in array.axes)
     if isinstance(op, Map):
         yield _of_map(op, size)
+    elif isinstance(op, Star):
+        yield "holes", _holes(op, size), 0
+    elif isinstance(op, Overlap):
+        yield from _overlap(op, size)
     elif isinstance(op, Gather):
         yield "negative index", 3 * entries(op.index), 0
     elif isinstance(op, Reindex):

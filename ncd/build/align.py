@@ -187,7 +187,7 @@ def _stacked(op, given: tuple[Array, ...], extra: tuple[Axis, ...]):
     """An operation with parameters, one set for each index of the lifted axes."""
     if isinstance(op, Parameter):
         init = op.init.along(len(extra))
-        return Parameter(op.title, op.array.with_axes((*extra, *op.array.axes)), init, op.tied)
+        return Parameter(op.title, op.array.with_axes((*extra, *op.array.axes)), init, op.tied, op.stored)
     if isinstance(op, Scan):
         raise AmbiguityError(f"the parameters of `{op.name}` are stacked by its steps already",
                              mend="lift the body before the scan: body.lift(..., stack=True)")

@@ -205,20 +205,20 @@ def constant(value, array: str = "()") -> Diagram:
     return Constant(value, parsed).diagram
 
 
-def parameter(name: str, array: str, init: Initialiser | str | None = None, tied: bool = False) -> Diagram:
+def parameter(name: str, array: str, init: Initialiser | str | None = None, tied: bool = False,
+              stored: bool = False) -> Diagram:
     """A learned array, named by its place: ``parameter("weight", "m k")``.
 
     Type:      -> array
     Parameters:
         init: An :class:`Initialiser`, or the name of one such as ``"ones"``.
-    With ``tied`` equal names in one scope are one parameter.
+        tied, stored: Equal names in one scope are one parameter; not learned, as a running mean.
 
     >>> print(parameter("weight", "m k", "ones").init(0, m=1, k=2)["weight"])
     [[1. 1.]]
     """
-    parsed = one_array(array)
     init = Initialiser(init) if isinstance(init, str) else init or Initialiser("normal", 0.02)
-    return Parameter(name, parsed, init, tied).diagram
+    return Parameter(name, one_array(array), init, tied, stored).diagram
 
 
 def key(name: str = "key", tied: bool = False) -> Diagram:

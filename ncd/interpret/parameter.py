@@ -20,11 +20,15 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Slot:
-    """One parameter: where it lives, its type (stacked axes in front), how it begins."""
+    """One parameter: where it lives, its type (stacked axes in front), how it begins, whether it is stored.
+
+    What is stored is an argument of programs as the others are, and is not learned.
+    """
 
     path: Path
     array: Array
     init: Initialiser
+    stored: bool = False
 
 
 def _visit(run: Run, op, *inputs):
@@ -46,7 +50,7 @@ def places(diagram: Diagram) -> tuple[dict[Path, Slot], dict[Path, Key]]:
     """The parameters and the keys drawn by place, in canonical order.
 
     Raises:
-        SizeError: Parameters tied by one name have two types.
+        SizeError: Parameters tied by one name have two types. InputError: One of them is stored.
     """
     parameters: dict[Path, Slot] = {}
     keys: dict[Path, Key] = {}
@@ -54,11 +58,15 @@ def places(diagram: Diagram) -> tuple[dict[Path, Slot], dict[Path, Key]]:
         if isinstance(op, Key):
             keys[path] = op
             continue
-        slot = Slot(path, _stacked(axes, op.array), op.init.along(len(axes)))
+        slot = Slot(path, _stacked(axes, op.array), op.init.along(len(axes)), op.stored)
         old = parameters.setdefault(path, slot)
         if old.array != slot.array:
             raise SizeError(f"the tied parameter {'/'.join(path)} has two types",
                             have=f"`{old.array}` and `{slot.array}`")
+        if old.stored != slot.stored:
+            raise InputError(f"the tied parameter {'/'.join(path)} is learned in one place and stored in "
+                             "another",
+                             mend="give one of them another name")
     return parameters, keys
 
 

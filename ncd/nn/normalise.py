@@ -187,8 +187,8 @@ class BatchNormInference(OnOneArray):
 
         def body(x):
             # Statistics are stored, not learned: no derivative reaches them.
-            mean = Stop(features)(Parameter("mean", features, ZEROS)())
-            variance = Stop(features)(Parameter("variance", features, ONES)())
+            mean = Stop(features)(Parameter("mean", features, ZEROS, stored=True)())
+            variance = Stop(features)(Parameter("variance", features, ONES, stored=True)())
             y = (x - mean) * pointwise(scalar.RSQRT, variance + self.eps)
             return scaled(y, features, self.scale, self.shift)
         return trace(body, self.dom)
@@ -258,8 +258,8 @@ def batch_norm_inference(features: str, eps: float = 1e-5, scale: bool = True, s
 
     Type:      c -> c
     Equation:  y = (x − mean[c])/√(variance[c] + ε) · scale[c] + shift[c]
-    The mean and the variance are parameters that no derivative reaches; scale and shift have
-    the places that :func:`batch_norm` gives them.
+    The mean and the variance are stored: they stand among the parameters and are not learned. Scale and
+    shift are, in the places that :func:`batch_norm` gives them.
     Raises:    AxisError for an axis that is absent or twice; NcdError for a negative eps.
 
     >>> print(batch_norm_inference("c").on("n x c"))

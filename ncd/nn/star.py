@@ -91,10 +91,11 @@ class Star(Operation):
     @cached_property
     def sizes(self) -> dict[int, Size]:
         """The size of each letter."""
-        return self._einsum.sizes
+        return self.plain.sizes
 
     @cached_property
-    def _einsum(self) -> Einsum:
+    def plain(self) -> Einsum:
+        """The einsum of the same arrays and letters, without ★."""
         return Einsum(self.arrays, self.letters, self.out, self.out_letters, lifted=self.lifted)
 
     @property
@@ -104,12 +105,12 @@ class Star(Operation):
 
     @property
     def name(self) -> str:
-        return f"★{self._einsum.name[len('einsum'):]}"
+        return f"★{self.plain.name[len('einsum'):]}"
 
     def extend(self, arrays):
-        wider = self._einsum.extend(arrays)
+        wider = self.plain.extend(arrays)
         new: dict[int, int] = {}
-        for old, now in ((self._einsum, wider),):
+        for old, now in ((self.plain, wider),):
             for before, letters, after, fresh_letters in zip(
                     (*old.arrays, old.out), (*old.letters, old.out_letters),
                     (*now.arrays, now.out), (*now.letters, now.out_letters)):

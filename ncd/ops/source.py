@@ -207,11 +207,13 @@ class Initialiser:
 
 @dataclass(frozen=True)
 class Parameter(Operation):
-    """A learned array, named by its place in the architecture.
+    """A learned array, or a stored one, named by its place in the architecture.
 
     Type:      -> array
     Equation:  out = θ[place]
-    A tied parameter has the name it was given: equal names in one scope share the weights.
+    A tied parameter has the name it was given: equal names in one scope share the weights. A stored one,
+    as a running mean or a table of positions, stands among the parameters and is not learned: it has no
+    gradient and no state of an optimiser, and is not counted as learned. Only floats are learned.
     Raises:    NcdError for a random key, which is not learned.
     """
 
@@ -219,11 +221,13 @@ class Parameter(Operation):
     array: Array
     init: Initialiser = Initialiser("normal", 0.02)
     tied: bool = False
+    stored: bool = False
 
     primitive = True
 
     def __post_init__(self):
         super().__post_init__()
+        object.__setattr__(self, "stored", bool(self.stored) or self.array.dtype != "float")
         if self.array.dtype == "key":
             raise NcdError("a random key is not learned", have=str(self.array),
                            mend="declare it as an input, `() : key`, or draw it by its place")
@@ -242,7 +246,7 @@ class Parameter(Operation):
 
     @property
     def name(self) -> str:
-        return f"parameter[{self.title}]"
+        return f"{'stored' if self.stored else 'parameter'}[{self.title}]"
 
 
 @dataclass(frozen=True)

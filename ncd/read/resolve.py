@@ -99,7 +99,8 @@ def from_json(text: str | bytes, operations: Iterable[type] | Mapping[str, type]
               source: str = "") -> Diagram:
     """The diagram that a JSON text describes, see :func:`ncd.core.serial.from_json`."""
     import ncd.nn
-    import ncd.ops.order  # noqa: F401  (the operations defined in both are then known)
+    import ncd.ops.order
+    import ncd.ops.overlap  # noqa: F401  (the operations defined in all are then known)
     return serial.from_json(text, operations, source)
 
 

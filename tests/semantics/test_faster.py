@@ -8,11 +8,13 @@ import jax
 import numpy as np
 import pytest
 
+import ncd
 from ncd import nn
 from ncd.core.category import Ty
 from ncd.interpret.jax import JAX
 from ncd.nn.star import Star
 from ncd.ops.order import After
+from ncd.ops.overlap import Overlap
 from theory.random import values
 
 
@@ -32,7 +34,7 @@ CASES = {Star: list(convolutions())}
 
 
 def test_every_faster_rule_has_cases():
-    assert set(JAX.faster) == {*CASES, After}
+    assert set(JAX.faster) == {*CASES, Overlap, After}
     assert all(CASES.values())
 
 
@@ -45,6 +47,35 @@ def test_after_is_its_definition(value, other):
     for found in (diagram.to_jax()(*given), jax.jit(diagram.to_jax())(*given)):
         np.testing.assert_array_equal(found, plain)
         assert found.dtype == plain.dtype
+
+
+def overlaps():
+    """The reverses of windows on one axis or two, with holes, gaps, padding, more than are unrolled."""
+    for kernel, stride, padding in itertools.product((1, 2, 3, 5), (1, 2, 3), (0, 1)):
+        if 2 * padding < kernel:
+            yield nn.sum_pool("x=11", kernel, stride, padding).on("b x=11 t")
+    yield nn.sum_pool("x=9 y=7", {"x": 2, "y": 3}, {"x": 3, "y": 2}, padding={"y": 1}).on("y=7 b x=9")
+    yield nn.sum_pool("x=80", 40, 1).on("x=80 b")
+    yield nn.sum_pool("x=12", 3, 2, dilation=2).on("b x=12")
+    for reads in ("8 - 2*i - j", "i + 2*j", "j", "3*i + j + 1"):
+        read = ncd.reindex("x=14 -> i=4 j=3", x=reads)
+        yield read.lift("b")
+
+
+@pytest.mark.parametrize("diagram", list(overlaps()), ids=str)
+def test_an_overlap_is_its_definition(diagram):
+    """The forward program that it is the transpose of is JAX's: both sides are held to jax.vjp."""
+    sizes, draw = {"b": 2, "t": 3}, np.random.default_rng(1)
+    arrays = [[a.size.evaluate(sizes) for a in side.inside[0].axes] for side in (diagram.dom, diagram.cod)]
+    value, weight = (draw.normal(size=shape).astype("float32") for shape in arrays)
+    backward = diagram.transpose()
+    quick = jax.jit(backward.to_jax())(weight)
+    plain = backward.to_jax(JAX.without_faster())(weight)
+    _, turn = jax.vjp(diagram.to_jax(), value)
+    np.testing.assert_allclose(quick, plain, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(quick, turn(weight)[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(backward.transpose().to_jax()(value), diagram.to_jax()(value), rtol=1e-5,
+                               atol=1e-5)
 
 
 @pytest.mark.parametrize("diagram", [d for cases in CASES.values() for d in cases], ids=str)

@@ -77,8 +77,7 @@ def padding_taps(diagram: Diagram, sizes) -> int:
             rest = math.prod(size(n) for letter, n in op.sizes.items() if letter not in taps)
             dense, valid = 1, 1
             for tap in op.taps:
-                sliding = tap.l if tap.l in op.out_letters else tap.i      # the letter of the result
-                dense *= size(op.sizes[tap.j]) * size(op.sizes[sliding])
+                dense *= size(op.sizes[tap.j]) * size(op.sizes[tap.i])
                 valid *= sum(1 for i, j in itertools.product(
                     range(size(op.sizes[tap.i])), range(size(op.sizes[tap.j])))
                     if 0 <= size(tap.stride) * i + size(tap.dilation) * j - size(tap.before)

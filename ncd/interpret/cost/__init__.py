@@ -21,9 +21,10 @@ from ncd.interpret.cost.rules import RULES, OperationCost, work
 from ncd.interpret.cost.schedule import Schedule, memory_profile, opened
 from ncd.interpret.cost.search import best_schedule
 from ncd.interpret.cost.sharded import Sharded, Sharding, sharded
+from ncd.interpret.cost.taps import FASTER
 from ncd.interpret.interpretation import Interpretation
 
-COST = Interpretation("cost", RULES)
+COST = Interpretation("cost", RULES, FASTER)
 
 
 def measure(diagram: Diagram, convention_: Convention | str | None = None,

@@ -163,11 +163,11 @@ def _path(prefix: tuple[str, ...], place: str | None) -> tuple[str, ...]:
 
 
 def _learned(cost: Cost) -> dict[tuple[str, ...], Size]:
-    """The number of parameters at or below each place."""
+    """How many learned numbers are at or below each place."""
     below: dict[tuple[str, ...], Total] = {}
     for path, slot in cost._slots.items():
         for length in range(1, len(path) + 1):
-            below.setdefault(path[:length], Total()).add(slot.array.elements)
+            below.setdefault(path[:length], Total()).add(ZERO if slot.stored else slot.array.elements)
     return {path: total.size for path, total in below.items()}
 
 

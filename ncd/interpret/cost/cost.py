@@ -10,7 +10,7 @@ from ncd.core import formula
 from ncd.core.category import Diagram
 from ncd.core.check import check
 from ncd.core.javascript import javascript
-from ncd.core.size import Size
+from ncd.core.size import ZERO, Size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import breakdown, table
 from ncd.interpret.cost.convention import Convention
@@ -36,6 +36,7 @@ class Cost(Regimes):
         transcendentals: Calls of exp, log, tanh, …, counted apart; strict.
         params: Learned numbers (elements); strict where no names are tied, else lax (≤).
         param_bytes: The same in bytes.
+        stored: Numbers that stand among the parameters and are not learned, as running statistics.
         reads, writes: Bytes moved if nothing is fused: every operation reads its inputs and
             writes its outputs once; views move nothing; strict.
         fused_reads, fused_writes: Bytes moved if producers and consumers are fused, see
@@ -80,6 +81,14 @@ class Cost(Regimes):
         from ncd.interpret.cost.masking import Masking, Options
         return Masking(self._meter, Options(self.taps == "valid", self.masks != "dense"))(
             self.diagram, self._known)
+
+    @cached_property
+    def _stored(self) -> Size:
+        return sum((slot.array.elements for slot in self._slots.values() if slot.stored), ZERO)
+
+    @property
+    def stored(self):
+        return self._stored.sympy
 
     @property
     def masked(self) -> dict[str, Size]:

@@ -38,7 +38,6 @@ class Flat:
         nodes: For each node the body that it stands in and its number there.
         places: For each node the path of its block, ``"attention/softmax"``.
         paths: For each node the numbers of the nodes that lead to it, block by block.
-        owners: For each node the operation whose definition it stands in, None at the top.
     """
 
     def __init__(self, graph: Graph, bodies: list[Body], nodes: list[tuple[int, int]]):
@@ -62,10 +61,6 @@ class Flat:
         for body in self.bodies[1:]:
             below.append((*below[body.above], body.node))
         return [(*below[body], node) for body, node in self.nodes]
-
-    @cached_property
-    def owners(self) -> list[Operation | None]:
-        return [self.bodies[body].op for body, _ in self.nodes]
 
     def label(self, node: int) -> str:
         """What tables and errors call a node: its place, if it has one, and its name."""

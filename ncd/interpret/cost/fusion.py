@@ -23,7 +23,7 @@ from ncd.core.op import Operation
 from ncd.core.size import Size
 from ncd.interpret.cost.flat import expanded, flatten, memory_roots
 from ncd.interpret.cost.measure import Meter, Total
-from ncd.interpret.cost.rules import array_bytes, is_view
+from ncd.interpret.cost.rules import appends, array_bytes, is_view
 from ncd.ops.control import Scan
 from ncd.ops.indexed import Gather
 from ncd.ops.multilinear import Reindex
@@ -192,13 +192,13 @@ def _edges(flat: _Flat, group: list[int], apart: Collection[int] = ()
     made = _makers(flat, group)
     reads: dict[tuple[int, int], None] = {}
     writes: dict[int, None] = {}
-    for node, ((_, args, _), at) in enumerate(zip(flat.graph, group)):
+    for node, ((op, args, _), at) in enumerate(zip(flat.graph, group)):
         if at < 0:
             continue
         for wire in args:
             root = flat.root[wire]
             if root not in flat.free and made.get(root, OUTSIDE) != at:
-                if node not in apart:
+                if node not in apart and not (wire == args[0] and appends(op)):
                     reads[at, root] = None
                 if root in made:
                     writes[root] = None
@@ -214,6 +214,7 @@ def _measure(meter: Meter, flat: _Flat, done: dict) -> tuple[Size, Size]:
     apart = {node: (op, wires) for node, (op, _, wires) in enumerate(flat.graph) if group[node] >= 0 and (
         _inside(meter, op) is not None or (isinstance(op, (Gather, Reindex)) and not _entrywise(op)))}
     reads, writes = _edges(flat, group, apart)
+    made = _makers(flat, group)
     read, written, by_bodies = Total(), Total(), set()
     for _, root in reads:
         read.add(array_bytes(flat.graph.types[root], meter.convention))
@@ -228,5 +229,10 @@ def _measure(meter: Meter, flat: _Flat, done: dict) -> tuple[Size, Size]:
         by_bodies.update(wires)
     for root in writes:
         if root not in by_bodies:
-            written.add(array_bytes(flat.graph.types[root], meter.convention))
+            node = flat.graph.producer[root]
+            op, args = flat.graph.ops[node], flat.graph.args[node]
+            # What the rows are appended to is there already, unless the same group makes it.
+            behind = appends(op) and made.get(flat.root[args[0]], OUTSIDE) != group[node]
+            written.add(meter.operation(op).writes if behind else
+                        array_bytes(flat.graph.types[root], meter.convention))
     return read.size, written.size

@@ -29,7 +29,7 @@ from ncd.interpret.cost.support import (
     steady,
     units,
 )
-from ncd.interpret.cost.taps import condition
+from ncd.interpret.cost.taps import FASTER, Contracted, conditions, contracted
 from ncd.nn.star import Star
 from ncd.ops import scalar
 from ncd.ops.control import Scan
@@ -108,14 +108,9 @@ class _Walk:
                 self.values.append(self._one(node, op, have))
 
     def _one(self, node: int, op: Operation, have: list[Value]) -> Value:
-        owner = self.flat.owners[node]
-        place = self.flat.paths[node][-1]
-        if self.masking.options.taps and isinstance(owner, Star) and place < len(owner.taps):
-            tap, before = condition(owner, place, op), forward(op, have)
-            return before if tap is None else filled(before.region | {tap}, 0.0)
         if not self.masking.options.masks:
             return UNKNOWN
-        found = forward(op, have)
+        found = _star(op, have) if isinstance(op, Star) else forward(op, have)
         for value in have:                      # a region that begins here
             if value.mask and found.region & value.mask and value.mask is not found.mask:
                 self._note(value.mask, op)
@@ -171,8 +166,8 @@ class _Walk:
         if isinstance(op, Segment):
             region = self._kept(op, have[0], made, need)
             return [over(region, array.labels) for array in op.dom]
-        if isinstance(op, Einsum):
-            letters = in_letters(need, op.out.labels, op.out_letters).union(*annihilated(op, have))
+        if isinstance(op, (Einsum, Star)):
+            letters = self._needed(op, need).union(*self._operands(op, have))
             return [_in_labels(letters, array.labels, own) for array, own in zip(op.arrays, op.letters)]
         return [EVERYWHERE] * len(have)
 
@@ -194,6 +189,18 @@ class _Walk:
                 region -= value.mask.union(each.negated() for each in value.mask)
             found.append(over(region, array.labels))
         return found
+
+    @staticmethod
+    def _operands(op: Einsum | Star, have: list[Value]) -> list[Region]:
+        """For each operand of a contraction where it is not 0, in letters; of ★ on no axis of a window."""
+        if isinstance(op, Einsum):
+            return annihilated(op, have)
+        return [over(region, _apart(op)) for region in annihilated(op.plain, have)]
+
+    @staticmethod
+    def _needed(op: Einsum | Star, need: Region) -> Region:
+        found = in_letters(need, op.out.labels, op.out_letters)
+        return over(found, _apart(op)) if isinstance(op, Star) else found
 
     # -- what is not counted -------------------------------------------------------------
     def found(self) -> Found:
@@ -218,8 +225,8 @@ class _Walk:
 
     def _saving(self, node: int, op: Operation) -> Sums:
         meter = self.masking.meter
-        if meter.table._listed(op) is not RULES.get(type(op)) or not isinstance(
-                op, (Map, Reduce, Segment, Einsum)):
+        if meter.table._listed(op) is not (RULES.get(type(op)) or FASTER.get(type(op))) or not isinstance(
+                op, (Map, Reduce, Segment, Einsum, Star)):
             return NOTHING                      # a rule of the user's own counts what it likes
         wire, have = self.graph.first[node], [self.values[wire] for wire in self.graph.args[node]]
         made = self.values[wire]
@@ -246,12 +253,25 @@ class _Walk:
             count = points(region, sizes)
             flops, calls = (count * number for number in op.monoid.function.operations)
         else:
-            operands = annihilated(op, have)
-            need = in_letters(region, op.out.labels, op.out_letters)
+            operands, need = self._operands(op, have), self._needed(op, region)
+            if isinstance(op, Star) and self.masking.options.taps:
+                operands[0] |= conditions(op)
             if not need and not any(operands):
                 return NOTHING
-            flops, calls, matrix = _contracted(op, operands, need)
+            flops, calls, matrix = _contracted(contracted(op) if isinstance(op, Star) else op, operands, need)
         return dense.flops - flops, dense.transcendentals - calls, dense.matrix - matrix
+
+
+def _apart(op: Star) -> set[str]:
+    """The letters of a convolution that no window moves along."""
+    return set(map(str, op.sizes)) - {str(letter) for tap in op.taps for letter in tap.letters}
+
+
+def _star(op: Star, values: list[Value]) -> Value:
+    """What is known of a convolution's result along the axes that no window moves along."""
+    together = frozenset().union(*(over(region, _apart(op)) for region in annihilated(op.plain, values)))
+    back = dict(zip(map(str, op.out_letters), op.out.labels))
+    return filled(renamed(together, back), 0.0)
 
 
 def _in_labels(region: Region, labels, letters) -> Region:
@@ -260,7 +280,7 @@ def _in_labels(region: Region, labels, letters) -> Region:
     return renamed(region, dict(zip(map(str, letters), labels)))
 
 
-def _contracted(op: Einsum, operands: list[Region], need: Region) -> tuple[Size, Size, Size]:
+def _contracted(op: Einsum | Contracted, operands: list[Region], need: Region) -> tuple[Size, Size, Size]:
     """The FLOPs, calls and matrix FLOPs of an einsum within regions, in letters.
 
     A step makes the products where what it has so far is not 0, and whose sum is read later on.

@@ -66,14 +66,15 @@ class Measures(Mapping):
         if name.startswith("fused_"):
             self.known["fused_reads"], self.known["fused_writes"] = fusion.traffic(cost._meter, cost.diagram)
             return
-        params, held = Total(), Total()
+        params, weights, held = Total(), Total(), Total()
         for slot in cost._slots.values():
-            params.add(slot.array.elements)
             held.add(array_bytes(slot.array, cost.convention))
-        weights = held.size
+            if not slot.stored:
+                params.add(slot.array.elements)
+                weights.add(array_bytes(slot.array, cost.convention))
         held.add(total_bytes(cost.diagram.graph.inputs, cost.convention))
         depth = [*body.depth.values(), *(f for f in body.floor if f is not None)]
         self.known |= {
             "flops": flops, "matrix_flops": matrix, "vector_flops": flops - matrix, "transcendentals": calls,
-            "params": params.size, "param_bytes": weights, "reads": reads, "writes": writes,
+            "params": params.size, "param_bytes": weights.size, "reads": reads, "writes": writes,
             "depth": Size(longest(depth)), "peak_memory": held.size + body.peak, "activations": body.peak}

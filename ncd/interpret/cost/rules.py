@@ -101,6 +101,7 @@ def contraction(op: Einsum, points, folds) -> tuple[Size, Size, Size]:
     """The FLOPs of an einsum, the calls, and those of the FLOPs that matrix units do.
 
     Parameters:
+        op: An einsum, or what else has letters, those of its result, and a semiring.
         points: (step, letters) -> how many products the step makes.
         folds: (step, letters) -> how many entries of one array are added to another.
     """
@@ -183,6 +184,25 @@ def move(op: Operation, convention: Convention) -> OperationCost:
     return work(op, convention)
 
 
+def appends(op: Operation) -> bool:
+    """Whether rows, a number of them, are joined behind an array that is not shorter than they are.
+
+    It stays where it is in a buffer that has room for them, as a cache does.
+    """
+    if not isinstance(op, Concat) or op.arrays[0].labels != op.cod[0].labels:
+        return False
+    first, *rest = (array.size(op.axis).constant for array in op.arrays)
+    return None not in rest and (first is None or first >= sum(rest))
+
+
+def concat(op: Concat, convention: Convention) -> OperationCost:
+    """All is copied into the result; of what is appended the rows alone are moved."""
+    if not appends(op):
+        return move(op, convention)
+    rows = array_bytes(op.cod[0], convention) - array_bytes(op.arrays[0], convention)
+    return OperationCost(ZERO, ZERO, total_bytes(op.arrays[1:], convention), rows, ONE)
+
+
 def is_view(op: Operation) -> bool:
     """Whether its result is the memory of what it reads."""
     return isinstance(op, (View, Stop)) or (isinstance(op, Reindex) and op.is_renaming)
@@ -228,6 +248,6 @@ def scan(op: Scan, body: OperationCost) -> OperationCost:
 
 RULES = {
     Scan: scan, Einsum: _einsum, Map: _map, Reduce: _reduce, TopK: _topk, Segment: _segment, Solve: _solve,
-    Eigh: _eigh, Gather: gather, Reindex: reindex, Concat: move, View: free, Stop: free,
+    Eigh: _eigh, Gather: gather, Reindex: reindex, Concat: concat, View: free, Stop: free,
     Constant: source, Iota: source, Parameter: source, Key: source, Random: move}
 """{primitive: rule}; a rule takes an operation and a convention, a scan's takes its body's cost."""

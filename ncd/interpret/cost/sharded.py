@@ -161,7 +161,9 @@ class _Walk:
     def params(self, slots: Mapping) -> None:
         for path, slot in slots.items():
             place = "/".join(path)
-            self.learned[place] = self.local(slot.array, self.given(place, slot.array)).elements
+            local = self.local(slot.array, self.given(place, slot.array)).elements
+            if not slot.stored:
+                self.learned[place] = local
 
     def check_labels(self) -> None:
         """Every key is of a label, or of an input or parameter, that is there."""

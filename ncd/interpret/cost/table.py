@@ -95,6 +95,9 @@ def measures(cost: Cost, given: Mapping[str, int] | None = None,
     rows: list[tuple[tuple[str, ...], Any, Size | str]] = [
         ((name, unit), number(cost.exact[name], given), (simplified or cost.exact)[name])
         for name, unit in MEASURES.items()]
+    if cost._stored.terms:                   # parameters that are not learned, where there are any
+        rows.insert(list(MEASURES).index("param_bytes") + 1,
+                    (("stored", "elements"), number(cost._stored, given), cost._stored))
     for name, (unit, above, below) in RATIOS.items():
         values = [number(sum((cost.exact[each] for each in part), ZERO), given) for part in (above, below)]
         value = None if None in values or not values[1] else values[0] / values[1]

@@ -77,13 +77,28 @@ def _residuals(joint: Joint, policy: Policy, invariant, at_hand, rates) -> list[
             kept.append(wire)
             continue
         op = graph.ops[producer[wire]]
-        again = same[wire] or wire in moved or is_free(op) or not (
+        again = same[wire] or wire in moved or wire in joint.remade or is_free(op) or not (
             (wire in joint.inner and policy.keep != "nothing") or policy.keeps(op, wire in contracted))
         if again and op.deterministic:
             needed.extend(graph.args[producer[wire]])
         else:
             kept.append(wire)
-    return sorted(kept)
+    return _without_parts(graph, sorted(kept))
+
+
+def _without_parts(graph: Graph, kept: list[int]) -> list[int]:
+    """The wires of which none is a part of another, moved or not: that is read from the other again."""
+    found, width, producer = set(kept), len(graph.inputs), graph.producer
+    whole = []
+    for wire in kept:
+        source = wire
+        while source >= width and isinstance(graph.ops[producer[source]], (Reindex, View)):
+            (source,) = graph.args[producer[source]]
+            if source in found:
+                break
+        if source == wire or source not in found:
+            whole.append(wire)
+    return whole
 
 
 def _read_by(graph: Graph, linear: list[bool], rates: Sequence[int]) -> list[int]:

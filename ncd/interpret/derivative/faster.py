@@ -15,6 +15,7 @@ from ncd.nn.star import Star
 from ncd.nn.statistics import Mean
 from ncd.ops import scalar
 from ncd.ops.monoid import SUM
+from ncd.ops.overlap import Overlap
 from ncd.ops.pointwise import Map, Reduce
 
 
@@ -62,6 +63,11 @@ def _star(build: Builder, op: Star, args, tangents):
     return (y,), (build.sum(terms, op.out),)
 
 
+def _overlap(build: Builder, op: Overlap, args, tangents):
+    """Laying over one another is linear."""
+    return build.node(op, args), (build.add(op, *tangents),)
+
+
 def _turned_star(build: Builder, op: Star, wires, linear, cotangents):
     """The transpose of a face of ★ is another face: the array left out changes."""
     (n,), (w,) = linear, cotangents
@@ -72,8 +78,13 @@ def _turned_star(build: Builder, op: Star, wires, linear, cotangents):
 
 
 FASTER = {Softmax: _softmax, LogSoftmax: _log_softmax, LogSumExp: _logsumexp, Star: _star,
-          Standardise: _standardise}
+          Standardise: _standardise, Overlap: _overlap}
 """{defined operation: rule}; see :data:`ncd.interpret.derivative.pushing.RULES`."""
 
-TURNED = {Star: _turned_star}
+def _turned_overlap(build: Builder, op: Overlap, wires, linear, cotangents):
+    """The transpose of laying over one another is reading, of which it is the transpose."""
+    return {0: build.add(op.transposed, *cotangents)}
+
+
+TURNED = {Star: _turned_star, Overlap: _turned_overlap}
 """{linear defined operation: rule}; see :data:`ncd.interpret.derivative.turning.RULES`."""

@@ -87,7 +87,7 @@ class _Wanted(Ordered):
     def __init__(self, hoisted: Hoisted, wrt):
         dom, slots = hoisted.dom, hoisted.slots
         floats = [n for n, array in enumerate(dom) if array.dtype == "float"]
-        learned = [path for path, slot in slots.items() if slot.array.dtype == "float"]
+        learned = [path for path, slot in slots.items() if not slot.stored]
         self.inputs: list[int] = []
         self.parameters: list[Path] = []
         if wrt is None:
@@ -133,8 +133,12 @@ class _Wanted(Ordered):
         if not found:
             raise InputError(f"there is no parameter at {'/'.join(path)} to differentiate in",
                              have=["/".join(p) for p in hoisted.slots] or "no parameters")
-        bad = [p for p in found if hoisted.slots[p].array.dtype != "float"]
+        bad = [p for p in found if hoisted.slots[p].stored]
         if bad and len(bad) == len(found):
+            if hoisted.slots[bad[0]].array.dtype == "float":
+                raise InputError(f"the parameter {'/'.join(bad[0])} is stored and not learned",
+                                 why="no derivative reaches it",
+                                 mend="differentiate in others, or learn it: parameter(..., stored=False)")
             raise AxisError(f"the parameter {'/'.join(bad[0])} is `{hoisted.slots[bad[0]].array}`: "
                             "only floats have a derivative")
         self.parameters += [p for p in found if p not in bad and p not in self.parameters]
@@ -153,7 +157,8 @@ def reverse(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faste
     Equation:  R(f;g)(x, w) = Rf(x, Rg(f x, w))
     Parameters:
         wrt: What to differentiate in: the number of an input, the place of a parameter (or of a block of
-            them), ``"inputs"``, ``"parameters"``, or several; all floats where it is not given.
+            them), ``"inputs"``, ``"parameters"``, or several; all floats but what is stored where it is not
+            given.
         policy: What the backward part keeps, a :class:`Policy` or its ``keep``.
         faster: False uses no override of a defined operation.
     Raises:    InputError: An input or a place that does not exist. AxisError: One that is not of

@@ -58,6 +58,7 @@ class Joint:
         self.width = len(dom)
         self.tangent = {wire: len(dom) + n for n, wire in enumerate(active)}
         self.inner: set[int] = set()
+        self.remade: set[int] = set()           # only moved from others, which are kept in their place
         self.names: dict[int, str] = {}
         self.outputs: tuple[int, ...] = ()
 

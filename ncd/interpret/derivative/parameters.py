@@ -83,7 +83,8 @@ class Hoisted:
     def draw(self, build: Builder, paths: Sequence[Path]) -> list[int]:
         """The parameters at some places, drawn there."""
         slots = [self.slots[path] for path in paths]
-        return [build.add(Parameter("/".join(slot.path), slot.array, slot.init, True)) for slot in slots]
+        return [build.add(Parameter("/".join(slot.path), slot.array, slot.init, True, slot.stored))
+                for slot in slots]
 
     def draw_keys(self, build: Builder) -> list[int]:
         """The keys, drawn at their places; those inside scans by a scan that draws them alone."""

@@ -1,8 +1,9 @@
 """The transpose of a reindexing: x̄[j] = Σ over the positions p that read j of w[p].
 
-Where each position index stands in one row only, one of them is solved for,
-p = (d·j − v − Σ c·p')/c, and the others are summed: the transpose is again a reindexing and a
-sum. Rows that share an index are contracted with their tensor [d·j = v + Σ c·p].
+Where each position index stands in one row only, the entries are laid over one another at j
+(:class:`~ncd.ops.overlap.Overlap`): solved for one index, p = (d·j − v − Σ c·p')/c, a reindexing and a sum
+over the others, and where there are no others a reindexing. Rows that share an index are contracted with
+their tensor [d·j = v + Σ c·p].
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ncd.interpret.derivative.build import Builder
 from ncd.ops import scalar
 from ncd.ops.monoid import SUM
 from ncd.ops.multilinear import Reindex, Row, View, affine
+from ncd.ops.overlap import Overlap, is_bijective, solved
 from ncd.ops.pointwise import Reduce
 from ncd.ops.source import Iota
 
@@ -103,56 +105,26 @@ def _times(build: Builder, wire: int, c: Size) -> int:
 
 
 def _solved(build: Builder, op: Reindex, rows, apart, names, w: int) -> int:
-    """Each row that stands apart, solved for one of its indices; the others are summed."""
+    """Each row that stands apart: what is read at several positions is laid over one another."""
     have, inputs = build.type(w), op.array.axes
-    read: dict[Label, Row] = {names[n]: affine(0, {inputs[n].label: 1}) for n in names}
-    taken, summed, safe = set(op.array.labels), [], True
+    places = {n: affine(0, {names[n]: 1}) for n in names}
+    safe = True
     for n in apart:
         axis, row = inputs[n], rows[n]
         if not row.terms:               # read at one place: there, and 0 elsewhere
             one = Axis(fresh(axis.label, {*have.labels, *op.array.labels}), 1)
             w = build.add(View(have, (), (one,)), w)
             have = build.type(w)
-            read[one.label] = affine(-row.offset, {axis.label: row.divisor})
+            places[n] = affine(row.offset, {one.label: 1}, row.divisor)
             safe = safe and axis.size == ONE and row.offset == ZERO
-            continue
-        pivot, c = _pivot(row, have)
-        others = []
-        for label, coefficient in row.terms:
-            if label != pivot:
-                name = fresh(label, taken)
-                taken.add(name)
-                summed.append(Axis(name, have.size(label)))
-                read[label] = affine(0, {name: 1})
-                others.append((name, -coefficient))
-        read[pivot] = affine(-row.offset, [(axis.label, row.divisor), *others], c)
-        if _negative(c):
-            read[pivot] = affine(row.offset, [(axis.label, -row.divisor), *((x, -k) for x, k in others)], -c)
-        safe = safe and not others and _is_bijective(row, axis.size, have.size(pivot))
-    axes = (*inputs, *summed)
-    rows = tuple(read[label] for label in have.labels)
-    made = Reindex(have, axes, rows, None if safe else 0.0)
+        else:
+            places[n] = row
+            safe = safe and is_bijective(row, axis.size, have.size(row.terms[0][0]))
+    placed = [places[n] for n in range(len(inputs))]
+    if any(len(row.terms) > 1 for row in placed):
+        return build.add(Overlap(have, inputs, tuple(placed)), w)
+    read, _ = solved(have, inputs, placed)
+    made = Reindex(have, inputs, read, None if safe else 0.0)
     if made.is_identity:
         return w
-    w = build.add(made, w)
-    labels = tuple(axis.label for axis in summed)
-    return build.add(Reduce(SUM, build.type(w), labels), w) if labels else w
-
-
-def _pivot(row: Row, have: Array) -> tuple[Label, Size]:
-    """The index to solve for: the one with the most values, so that the fewest are summed."""
-    def most(term):
-        size = have.size(term[0]).constant
-        return float("inf") if size is None else size
-    return max(row.terms, key=most)
-
-
-def _negative(size: Size) -> bool:
-    return size != ZERO and (-size).is_nonnegative
-
-
-def _is_bijective(row: Row, size: Size, other: Size) -> bool:
-    """Whether a row with one index reads every entry once: as it stands, or turned round."""
-    if size != other or row.divisor != ONE or len(row.terms) != 1:
-        return False
-    return (row.terms[0][1], row.offset) in ((ONE, ZERO), (-ONE, size - 1))
+    return build.add(made, w)

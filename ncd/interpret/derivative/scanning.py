@@ -17,6 +17,7 @@ from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.linearising import Joint, Linearised, linearise
 from ncd.interpret.derivative.policy import Policy
 from ncd.ops.control import Scan
+from ncd.ops.multilinear import Concat, Reindex, View, affine
 
 
 def push_scan(joint: Joint, op: Scan, args, tangents, policy: Policy, faster: bool) -> Generator:
@@ -52,7 +53,10 @@ def _stored(joint: Joint, op: Scan, part: Linearised, args):
     body = Builder(part.primal.dom.inside)
     inside = [*range(width), *body.call(part.primal, range(width))]
     extra: dict[int, int] = {}
+    same, before = _again(op, part, inside)
     for source in part.sources:
+        if source in same or source in before:
+            continue
         stored = source < op.states or width <= source < width + op.states or source >= width + results
         if stored and source not in extra:
             extra[source] = _apart(body, inside[source], op.axis)
@@ -66,12 +70,51 @@ def _stored(joint: Joint, op: Scan, part: Linearised, args):
     where = {source: width + results + n for n, source in enumerate(extra)}
     kept = []
     for source, name in zip(part.sources, part.names):
-        wire = made[where.get(source, source)]
+        at = before.get(source, same.get(source, source))
+        wire = made[where.get(at, at)]
+        if source in same or source in before:
+            joint.inner.add(wire)
+        if source in before:
+            wire = _before(joint, op, wire, args[source])
         if source in extra:
             made_by = name if source >= op.states else f"state {source + 1}"
             joint.names.setdefault(wire, f"{op.title}/{made_by}")
         kept.append(wire)
     return made[width:width + results], kept
+
+
+def _again(op: Scan, part: Linearised, inside: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
+    """The states that are there already: {source: the result that is its sequence}, after a step and before.
+
+    The states before the steps are those after them, one step later.
+    """
+    width, results = len(op.dom), len(op.cod)
+    given = {inside[width + n]: width + n for n in range(results - 1, op.states - 1, -1)}
+    same, before = {}, {}
+    for n in range(op.states):
+        if op.axis.label in op.dom[n].labels:       # its label is kept apart from the steps'
+            continue
+        after = given.get(inside[width + n])
+        if after is not None and width + n in part.sources:
+            same[width + n] = after
+        if n in part.sources and (after is not None or width + n in part.sources):
+            before[n] = width + n if after is None else after
+    return same, before
+
+
+def _before(joint: Joint, op: Scan, after: int, start: int) -> int:
+    """The states before the steps from those after them and the first one: joined, and one left out."""
+    build, sequence = joint.build, joint.build.type(after)
+    axis = sequence.axis(op.axis.label)
+    one = build.add(View(build.type(start), (), (Axis(axis.label, 1),)), start)
+    row = build.arrange(one, sequence.with_axes(
+        Axis(axis.label, 1) if each.label == axis.label else each for each in sequence.axes))
+    parts = (after, row) if op.reverse else (row, after)
+    joined = build.add(Concat(tuple(map(build.type, parts)), axis.label), *parts)
+    rows = tuple(affine(int(op.reverse and label == axis.label), {label: 1}) for label in sequence.labels)
+    found = build.add(Reindex(build.type(joined), sequence.axes, rows), joined)
+    joint.remade.update((one, row, joined, found) if row != start else (joined, found))
+    return found
 
 
 def _apart(body: Builder, wire: int, axis: Axis) -> int:

@@ -377,7 +377,7 @@ RULES = {
     Einsum: _einsum, Map: _map, Stop: _stop, Reduce: _reduce, View: _view, Concat: _concat,
     Reindex: lambda op, outer: reindex_plan(op), Block: lambda op, outer: block_plan(outer), Scan: _scan,
     Random: _random, Save: _memory(True), Load: _memory(False),
-    Parameter: _source(lambda op: place_runs(op.title, BOLD, limit=20)),
+    Parameter: _source(lambda op: place_runs(op.title, ROMAN if op.stored else BOLD, limit=20)),
     Key: _source(lambda op: place_runs(op.title, BOLD, limit=20)),
     Constant: _source(_constant_runs), Iota: _source(lambda op: (Run("0, 1, …"),))}
 

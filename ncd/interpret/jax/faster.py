@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -11,7 +12,9 @@ import jax.numpy as jnp
 from ncd.interpret.interpretation import Run
 from ncd.interpret.jax.rules import move
 from ncd.nn.star import Star
+from ncd.ops.multilinear import Row
 from ncd.ops.order import After
+from ncd.ops.overlap import Overlap
 
 
 def star(run: Run, op: Star, left, right):
@@ -119,6 +122,56 @@ def _unpacked(letters, parts, spatial, size):
     return "".join(name for name, _ in runs), [size[x] for x in made], made
 
 
+MOST = 32
+"""Where more windows than these meet in an entry an overlap is read with holes, as it is defined."""
+
+
+def overlap(run: Run, op: Overlap, value):
+    """Windows cut into blocks as long as the stride: block b of window i is added at block i + b."""
+    labels, sizes = list(op.array.labels), [run.size(axis.size) for axis in op.axes]
+    shape = dict(zip(labels, value.shape))
+    plans = [_windows(run, row, shape, size) for row, size in zip(op.rows, sizes)]
+    if None in plans:
+        return run(run.interpretation.program(op.expansion), [value])
+    for row, size, (window, inner, stride) in zip(op.rows, sizes, plans):
+        if inner is not None:
+            old = labels.index(inner)
+            labels.remove(inner)
+            at = labels.index(window)
+            value = _laid(jnp.moveaxis(value, old, at + 1), at, run.size(row.offset), stride, size)
+    order = [labels.index(window) for window, _, _ in plans]
+    return jnp.transpose(value, order) if order != sorted(order) else value
+
+
+def _windows(run: Run, row: Row, shape: dict, size: int):
+    """(the index of the windows, that inside of one, the stride) of a row; None for another row."""
+    terms = sorted(((run.size(c), shape[label], label) for label, c in row.terms), reverse=True)
+    if run.size(row.divisor) != 1 or terms[-1][0] != 1:
+        return None
+    if len(terms) == 1:
+        (_, count, label), = terms
+        return (label, None, 1) if count == size and run.size(row.offset) == 0 else None
+    (stride, _, window), (_, kernel, inner) = terms[:2]
+    return (window, inner, stride) if len(terms) == 2 and -(-kernel // stride) <= MOST else None
+
+
+def _laid(value, at: int, offset: int, stride: int, size: int):
+    """Axis ``at`` is of windows, the next inside of one; in their place the axis that they overlap on."""
+    def pad(value, axis: int, before: int, after: int):
+        edges = [(0, 0, 0)] * value.ndim
+        edges[axis] = (before, after, 0)
+        return jax.lax.pad(value, jnp.zeros((), value.dtype), edges)
+    before, (count, kernel), after = value.shape[:at], value.shape[at:at + 2], value.shape[at + 2:]
+    blocks = -(-kernel // stride)
+    value = pad(value, at + 1, 0, blocks * stride - kernel)
+    value = value.reshape(*before, count, blocks, stride, *after)
+    total = functools.reduce(jnp.add, (
+        pad(jax.lax.index_in_dim(value, b, at + 1, keepdims=False), at, b, blocks - 1 - b)
+        for b in range(blocks)))
+    length = (count + blocks - 1) * stride
+    return pad(total.reshape(*before, length, *after), at, offset, size - offset - length)
+
+
 def after(run: Run, op: After, value, other):
     """The value, with a dependency on the other that the compiler does not see through.
 
@@ -140,4 +193,4 @@ def after(run: Run, op: After, value, other):
     return jax.lax.platform_dependent(jnp.asarray(value), jnp.asarray(other), cpu=chosen, default=barrier)
 
 
-FASTER = {Star: star, After: after}
+FASTER = {Star: star, Overlap: overlap, After: after}

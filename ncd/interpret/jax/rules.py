@@ -305,7 +305,8 @@ def _scan(run: Run, op: Scan, *values):
 
 
 def _parameter(run: Run, op: Parameter):
-    return lookup(run.state, run.path)
+    found = lookup(run.state, run.path)
+    return jax.lax.stop_gradient(found) if op.stored else found
 
 
 def _key(run: Run, op: Key):
