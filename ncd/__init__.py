@@ -23,6 +23,7 @@ from ncd.build.generators import (
     where,
 )
 from ncd.build.notation import einsum, rearrange, reindex
+from ncd.build.scope import scope
 from ncd.build.trace import diagram, size
 from ncd.core.array import Array
 from ncd.core.axis import Axis
@@ -44,7 +45,7 @@ _LAZY = {
 
 __all__ = ["Array", "Axis", "AxisError", "Diagram", "Interpretation", "NcdError", "Operation", "Ty",
            "concat", "constant", "diagram", "einsum", "elementwise", "errors", "gather", "parameter",
-           "rearrange", "reduce", "reindex", "scan", "segment", "size", "topk", "where", *_LAZY]
+           "rearrange", "reduce", "reindex", "scan", "scope", "segment", "size", "topk", "where", *_LAZY]
 
 
 def __getattr__(name: str):

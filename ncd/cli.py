@@ -368,10 +368,12 @@ def check_model(options) -> tuple[str, int]:
         return _verdict(options, {"title": title, "ok": False, "types": _message(error)})
     sizes = given.small(sizes, diagram)
     from ncd.interpret import trial
+    from ncd.interpret.parameter import shares_text
     found = trial.compare(diagram, sizes, seed, _progress)
     ok = not found.problems and found.relative <= options.tolerance
     return _verdict(options, {
-        "title": title, "ok": ok, "types": "well typed", "sizes": sizes, "compared": found.compared,
+        "title": title, "ok": ok, "types": "well typed", "shared": shares_text(diagram),
+        "sizes": sizes, "compared": found.compared,
         "problems": found.problems, "tolerance": options.tolerance,
         "max_absolute_error": trial.plain(found.absolute), "max_relative_error": trial.plain(found.relative)})
 

@@ -10,24 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ncd.build.mend import keywords, mends, missing_axes
+from ncd.build.capture import check_labels, check_sizes, describe, is_written
+from ncd.build.mend import mends, missing_axes
 from ncd.build.unify import unify
 from ncd.core.array import Array, listed
 from ncd.core.axis import Axis, all_fresh, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.nested import once_each
-from ncd.core.op import Operation, lifted_axes
+from ncd.core.op import lifted_axes
 from ncd.core.size import Size
+from ncd.core.symbols import symbols
 from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, SizeError
 from ncd.ops.control import Block, Broadcast, Scan
 from ncd.ops.multilinear import Reindex, affine
 from ncd.ops.source import Key, Parameter
-
-
-def describe(diagram: Diagram) -> str:
-    """How an error names a diagram: its operation, or its type."""
-    return f"`{diagram.op.name}`" if diagram.op is not None else f"`{diagram}`"
 
 
 def _moved(diagram: Diagram) -> tuple[int, ...]:
@@ -71,47 +68,29 @@ def _fits(diagram: Diagram, arrays: Sequence[Array]) -> bool:
     return True
 
 
-def _check_capture(diagram: Diagram, arrays: Sequence[Array], extra: Sequence[Axis]) -> None:
-    dom, cod = diagram.dom.inside, diagram.cod.inside
-    problems, captured = [], []
-    for axis in extra:
-        for position, (want, have) in enumerate(zip(dom, arrays), 1):
-            if axis.label not in have.labels or axis.label in want.labels:
-                continue
-            uses = [f"input {other} `{array}`" for other, array in enumerate(dom, 1)
-                    if axis.label in array.labels]
-            uses += [f"output {other} `{array}`" for other, array in enumerate(cod, 1)
-                     if axis.label in array.labels]
-            if uses:
-                captured.append((axis.label, position))
-                problems.append(f"{axis.label} of input {position} is also an axis of {', '.join(uses)}")
-    if problems:
-        label, position = captured[0]
-        apart = fresh(label, {x for array in (*arrays, *dom, *cod) for x in array.labels})
-        raise AmbiguityError(
-            f"the axis {label} of input {position} would be captured by {describe(diagram)}",
-            have=listed(arrays), want=listed(dom), why=problems,
-            mend=["to broadcast over it, keep it apart: rename it before, "
-                  f".rename({keywords({label: apart})})",
-                  f'to identify the two, then take the diagonal: ncd.einsum("{label} {label} -> {label}")'])
-
-
 def align(diagram: Diagram, arrays: Sequence[Array], left: Diagram | None = None,
-          stack: bool = False) -> Diagram:
+          stack: bool = False, guard: str = "none") -> Diagram:
     """The diagram lifted and instantiated so that its domain is the given arrays.
+
+    Parameters:
+        left: What stands before it, if the two are composed.
+        stack: Whether its parameters are stacked along the lifted axes.
+        guard: Where sizes are kept apart: ``"none"``; ``"layers"``, not of one primitive operation, whose
+            sizes are those of the model that it is written in; ``"all"``.
 
     Raises:
         ArityError: Another number of arrays.
         AxisError: An axis that the diagram needs is absent, or a dtype differs.
         SizeError: Sizes contradict each other; all of them are listed.
-        AmbiguityError: A broadcast axis would be captured; the readings are named.
+        AmbiguityError: A broadcast axis or a size would be captured; the readings are named.
     """
     arrays = tuple(arrays)
-    return diagram if diagram.dom.inside == arrays else _aligned(diagram, arrays, left, stack)
+    return diagram if diagram.dom.inside == arrays else _aligned(diagram, arrays, left, stack, guard)
 
 
-@once_each(lambda diagram, arrays, left, stack: (id(diagram), arrays, id(left), stack))
-def _aligned(diagram: Diagram, arrays: tuple[Array, ...], left: Diagram | None, stack: bool) -> Diagram:
+@once_each(lambda diagram, arrays, left, stack, guard: (id(diagram), arrays, id(left), stack, guard))
+def _aligned(diagram: Diagram, arrays: tuple[Array, ...], left: Diagram | None, stack: bool,
+             guard: str) -> Diagram:
     _check_types(diagram, arrays, left)
     dom = diagram.dom.inside
     bound, contradictions = unify(dom, arrays)
@@ -133,7 +112,9 @@ def _aligned(diagram: Diagram, arrays: tuple[Array, ...], left: Diagram | None, 
         raise SizeError(what, have=listed(arrays), want=listed(dom), why=why,
                         mend=f"bind it first: .bind({mend})" if changes and not contradictions
                         else "make the sizes agree, with .bind(...) or another declared size")
-    _check_capture(diagram, arrays, extra)
+    check_labels(diagram, arrays, extra)
+    if guard == "all" or (guard == "layers" and not is_written(diagram.op)):
+        check_sizes(diagram, arrays, extra, bound, "call" if left is None else "compose with")
     diagram = diagram.substitute(changes)
     return lift_to(diagram, arrays, extra, stack)
 
@@ -238,7 +219,7 @@ def lift(diagram: Diagram, axes: Sequence[Axis], stack: bool = False) -> Diagram
     each index.
 
     Raises:
-        AmbiguityError: An axis is already in the type.
+        AmbiguityError: An axis is already in the type, or its size has the name of one inside.
     """
     axes = tuple(axes)
     ends = {label for array in (*diagram.dom.inside, *diagram.cod.inside) for label in array.labels}
@@ -248,6 +229,7 @@ def lift(diagram: Diagram, axes: Sequence[Axis], stack: bool = False) -> Diagram
                              why=f"{', '.join(clash)} is already an axis of `{diagram}`",
                              mend=f"lift over a new label: .lift(\"{fresh(clash[0], ends)}\")")
     arrays = tuple(array.with_axes((*axes, *array.axes)) for array in diagram.dom.inside)
+    check_sizes(diagram, (Array(axes),), axes, (), "lift")
     made = lift_to(diagram, arrays, axes, stack)
     wanted = [array.with_axes((*axes, *array.axes)) for array in diagram.cod.inside]
     return made if list(made.cod.inside) == wanted else made >> arrange(made.cod.inside, wanted)
@@ -286,33 +268,6 @@ def bind(diagram: Diagram, sizes: dict[str, Size]) -> Diagram:
         raise SizeError(f"no size {', '.join(unknown)} to bind", have=str(diagram),
                         want=f"one of {', '.join(sorted(known))}" if known else "no size is free")
     return diagram.substitute(sizes)
-
-
-def symbols(diagram: Diagram) -> frozenset[str]:
-    """Every size symbol of a diagram, those of inner axes and parameters too."""
-    found: set[str] = set()
-    seen: set[Diagram] = set()
-    stack = [diagram]
-
-    def on(value):
-        if isinstance(value, (Size, Array)):
-            found.update(value.symbols)
-        elif isinstance(value, Axis):
-            found.update(value.size.symbols)
-        elif isinstance(value, Diagram):
-            stack.append(value)
-        elif isinstance(value, Operation):      # what a Broadcast lifts
-            value._rebuilt(on)
-        return value
-    while stack:
-        current = stack.pop()
-        if current not in seen:
-            seen.add(current)
-            for array in current.graph.inputs:
-                on(array)
-            for op in dict.fromkeys(current.graph.ops):
-                op._rebuilt(on)
-    return frozenset(found)
 
 
 Diagram.align = staticmethod(align)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ncd.build import align
+from ncd.build.capture import check_around
 from ncd.build.notation import axes_of, size_of
+from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
+from ncd.core.symbols import symbols
 from ncd.errors import AxisError
 from ncd.ops.control import Block, Scan
 from ncd.ops.pointwise import Map
@@ -45,6 +48,7 @@ def repeat(diagram: Diagram, times, axis: str = "layer", share: bool = False,
                         mend="bind or rename so that both types are equal")
     taken = {label for array in diagram.graph.types for label in array.labels}
     size = size_of(times)
+    check_around(diagram, (Array((Axis(axis, size),)),), "repeat")
     label = fresh(axis, taken)
     body = diagram
     return Scan(body, Axis(label, size), len(diagram.dom), tuple(diagram.dom.inside), False, share,
@@ -109,9 +113,9 @@ def bind(diagram: Diagram, **sizes) -> Diagram:
 
 def aligned(diagram: Diagram, dom: str | Ty) -> Diagram:
     """The diagram called on arrays of a given type: instantiated and lifted to it."""
-    return align.align(diagram, (dom if isinstance(dom, Ty) else Ty(dom)).inside)
+    return align.align(diagram, (dom if isinstance(dom, Ty) else Ty(dom)).inside, guard="all")
 
 
 Diagram.block, Diagram.repeat, Diagram.lift = block, repeat, lift
 Diagram.rename, Diagram.bind, Diagram.on = rename, bind, aligned
-Diagram.symbols = property(align.symbols)
+Diagram.symbols = property(symbols)

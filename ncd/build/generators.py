@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncd.build.capture import check_around
 from ncd.build.notation import axes_of, labels_of, monoid, one_array, one_axis
 from ncd.build.trace import Wire, pointwise
 from ncd.core.array import Array
@@ -370,6 +371,7 @@ def scan(body: Diagram, axis: str, states: int = 1, sequences: int = 0, reverse:
     if states + sequences > len(dom):
         raise AxisError(f"a body of {len(dom)} inputs has no {states} states and {sequences} sequences",
                         have=str(body.dom))
+    check_around(body, (Array((axis_,)),), "scan")
     arrays = tuple(array.with_axes((axis_, *array.axes)) if states <= n < states + sequences else array
                    for n, array in enumerate(dom))
     return Scan(body, axis_, states, arrays, reverse, share, title).diagram
@@ -396,5 +398,3 @@ def opaque(name: str, signature: str, deterministic: bool = True, linear: tuple[
 def fresh_label(label: str, *wires: Wire) -> str:
     """A label like the given one that no wire has."""
     return fresh(label, {name for wire in wires for name in wire.type.labels})
-
-

@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Sequence
 from numbers import Rational, Real
 
+from ncd.build.capture import check_around, is_written
 from ncd.core.array import Array
 from ncd.core.axis import Label
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
-from ncd.core.op import Operation
+from ncd.core.op import Operation, check_place
 from ncd.core.signature import parse_signature
 from ncd.core.size import Size
 from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, NotationError, SizeError
@@ -36,6 +37,7 @@ class Trace:
     def __init__(self, arrays: Sequence[Array]):
         self.graph = Graph(arrays)
         self._seen, self._sizes = 0, {}
+        self.scopes: list[str] = []         # the names that stand before places, the outermost first
 
     def size(self, label: str) -> Size:
         """The one size that an axis has on the wires so far; its symbol where it has none."""
@@ -151,8 +153,13 @@ def _number(function: scalar.ScalarFunction, position: int, value):
                    mend="arrays are inputs: declare them in the diagram's type, or use ncd.constant")
 
 
-def call(diagram: Diagram, wires: Sequence):
-    """Apply a diagram to wires: it is instantiated and lifted to their types."""
+def current_trace() -> Trace | None:
+    """The diagram under construction, if there is one."""
+    return _running.traces[-1] if _running.traces else None
+
+
+def call(diagram: Diagram, wires: Sequence, place: str | None = None):
+    """Apply a diagram to wires: it is instantiated and lifted to their types, its places put in the scope."""
     if not _running.traces:
         raise NcdError("a diagram is called on wires inside @ncd.diagram",
                        mend="to run it on arrays, use .to_jax() or .to_numpy()")
@@ -167,7 +174,14 @@ def call(diagram: Diagram, wires: Sequence):
         if wire.trace is not trace:
             raise NcdError(f"argument {position} is a wire of another diagram",
                            mend="pass it as an input of this diagram")
-    aligned = Diagram.align(diagram, [wire.type for wire in wires])
+    aligned = Diagram.align(diagram, [wire.type for wire in wires], guard="layers")
+    if not is_written(diagram.op):
+        check_around(diagram, trace.graph.inputs, "call")
+    if place is not None:
+        check_place(place, "a place")
+    if trace.scopes or place is not None:
+        from ncd.build.scope import below
+        aligned = below(aligned, "/".join([*trace.scopes, *([] if place is None else [place])]))
     made = [Wire(trace, number) for number in trace.graph.append(
         aligned.graph, [wire.number for wire in wires])]
     return made[0] if len(made) == 1 else tuple(made)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ncd.core.compose import ends, flatten
+from ncd.core.compose import ends, flatten, leaves
 from ncd.core.graph import Graph
 from ncd.core.partial import import_parts_only
 from ncd.errors import ArityError, NcdError
@@ -92,6 +92,7 @@ class Diagram(markov.Diagram):
     ty_factory = Ty
     align: Callable | None = None  # set by build.align: lifts one diagram to given arrays
     trace_call: Callable | None = None  # set by build.trace: calls a diagram on wires
+    guard: Callable | None = None  # set by build.capture: checks a composite's factors against its domain
 
     def __init__(self, inside: Sequence, dom: Ty, cod: Ty, _scan: bool = True):
         graph = Graph(dom.inside)
@@ -113,6 +114,7 @@ class Diagram(markov.Diagram):
     # Slots, since a fold makes a diagram for each box.
     __slots__ = ("_cod", "_dom", "_graph", "_kind", "_left", "_right")
     _inside = _factors = None
+    _is_part = False                    # layers of another diagram: its names are those of the whole
 
     def _set(self, graph: Graph | None, dom: Ty | None = None, cod: Ty | None = None,
              kind: str | None = None, left=None, right: Diagram | None = None) -> Diagram:
@@ -161,6 +163,8 @@ class Diagram(markov.Diagram):
         if self._graph is None:
             graph = Graph(self.dom.inside)
             graph.outputs = tuple(flatten(self, graph))
+            if self._kind != "op" and Diagram.guard is not None:
+                self._is_part = Diagram.guard(graph.inputs, leaves(self))
             if self._cod is None:
                 self._cod = Ty.of([graph.types[wire] for wire in graph.outputs])
             self._set(graph, self._dom, self._cod)._factors = None
@@ -189,7 +193,7 @@ class Diagram(markov.Diagram):
                 if not isinstance(other, Diagram):
                     raise NcdError(f"cannot compose a diagram with {other!r}")
             if result.cod != other.dom:
-                other = Diagram.align(other, result.cod.inside, left=result)
+                other = Diagram.align(other, result.cod.inside, left=result, guard="layers")
             result = object.__new__(Diagram)._set(None, result.dom, other.cod, "then", result, other)
         return result
 
@@ -238,9 +242,9 @@ class Diagram(markov.Diagram):
         raise NcdError("a diagram of arrays has no dagger",
                        why="reshaping, elementwise and random operations have no adjoint")
 
-    def __call__(self, *wires):
-        """Apply the diagram to wires inside ``@ncd.diagram``; lifted by label."""
-        return Diagram.trace_call(self, wires)
+    def __call__(self, *wires, place: str | None = None):
+        """Apply the diagram to wires inside ``@ncd.diagram``: lifted by label, its places below one."""
+        return Diagram.trace_call(self, wires, place)
 
     # -- equality and text -------------------------------------------------------
     def __eq__(self, other):

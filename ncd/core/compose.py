@@ -6,6 +6,7 @@ for later, once. Nothing here recurses, so that a fold of any shape and length i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ncd.core.pause import without_collection
@@ -30,6 +31,17 @@ def factors(diagram: Diagram) -> list[Diagram]:
             found.append(item)
     diagram._factors = found
     return found
+
+
+def leaves(diagram: Diagram) -> Iterator[Diagram]:
+    """What a tree of compositions is made of, in order: boxes, and diagrams that hold a graph."""
+    stack = [diagram]
+    while stack:
+        item = stack.pop()
+        if item._graph is not None or item._kind == "op":
+            yield item
+        else:
+            stack += [item._right, item._left]
 
 
 def ends(diagram: Diagram, side: str) -> list[Array]:

@@ -219,6 +219,14 @@ class Graph:
             names[node] = name
         return names
 
+    @cached_property
+    def shared(self) -> dict[int, int]:
+        """For each node whose place others have as well: how many have it."""
+        count: dict[str, int] = {}
+        for name in self.places.values():
+            count[name] = count.get(name, 0) + 1
+        return {node: count[name] for node, name in self.places.items() if count[name] > 1}
+
     # -- equality ----------------------------------------------------------------
     def _number(self, table: dict, operations: dict, seen: dict[int, int]) -> tuple:
         """Hash-cons into tables shared with another graph: equal values get equal numbers.

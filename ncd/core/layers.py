@@ -22,9 +22,10 @@ def part(diagram: Diagram, key: int | slice) -> Diagram:
     start, stop, step = key.indices(len(inside))
     if step != 1:
         raise IndexError(f"layers are cut with the step 1, not {step}")
-    if start < stop:
-        return Diagram(inside[start:stop], inside[start].dom, inside[stop - 1].cod)
-    return Diagram.id(diagram.cod if start == len(inside) else inside[start].dom)
+    made = Diagram(inside[start:stop], inside[start].dom, inside[stop - 1].cod) if start < stop else \
+        Diagram.id(diagram.cod if start == len(inside) else inside[start].dom)
+    made._is_part = True
+    return made
 
 
 def layers(diagram: Diagram) -> tuple:

@@ -14,16 +14,29 @@ from typing import TYPE_CHECKING, Any
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
-from ncd.core.record import Record
+from ncd.core.guard import unguarded
+from ncd.core.record import Record, one_nan
 from ncd.core.size import Size, as_size
 
 if TYPE_CHECKING:
     from ncd.core.category import Diagram
 
 _COERCE: dict[str, Callable] = {
-    "Label": Label, "Size": as_size,
+    "Label": Label, "Size": as_size, "float": one_nan, "float | None": one_nan,
     "tuple[Label, ...]": lambda labels: tuple(map(Label, labels)),
     "tuple[Array, ...]": tuple, "tuple[Axis, ...]": tuple, "tuple[str, ...]": tuple}
+
+
+def check_place(name: Any, what: str) -> None:
+    """A name under which parameters or keys are kept: ``"Q"``, a path ``"enc/Q"``, a global ``"/Q"``.
+
+    Raises:
+        NcdError: No text, or a path with an empty part.
+    """
+    if not isinstance(name, str) or not all(part.strip() for part in name.removeprefix("/").split("/")):
+        from ncd.errors import NcdError
+        raise NcdError(f"{name!r} is not a name for {what}",
+                       mend='give a text, as in "Q" or "encoder/Q"; "/Q" is one place for the whole model')
 
 
 def transform(value: Any, on: Callable[[Any], Any]) -> Any:
@@ -60,6 +73,8 @@ class Operation(Record):
         elementwise: True if each output entry depends on one entry of each input.
         linear: The positions of the inputs in which it is linear, jointly (add) or each
             by itself (einsum), see ``multilinear``.
+        conditions: Sizes that are at least 0, each with what it means, beside those of its arrays,
+            which are at least 1; checked where a program knows the numbers.
         place: The name under which it keeps its parameters or keys, or None if it has none.
         tied: Whether equal places share those parameters.
         glyph: A mark of its own in pictures (``ncd.build.Glyph``), or None.
@@ -73,6 +88,7 @@ class Operation(Record):
     deterministic = True
     linear: tuple[int, ...] = ()
     any_dtype: tuple[int, ...] = ()
+    conditions: tuple[tuple[Size, str], ...] = ()
     place: str | None = None
     glyph = None
     tied = False
@@ -118,9 +134,11 @@ class Operation(Record):
     @cached_property
     def expansion(self) -> Diagram | None:
         """The definition, made once and checked to have the operation's type."""
-        found = self.definition()
-        if found is None:
-            return None
+        with unguarded:
+            found = self.definition()
+            if found is None:
+                return None
+            found.graph     # noqa: B018  (made here, where nothing is guarded)
         dom, cod = tuple(found.dom.inside), tuple(found.cod.inside)
         if (dom, cod) != (self.dom, self.cod):
             from ncd.errors import AxisError
@@ -179,8 +197,8 @@ class Operation(Record):
         from ncd.core.category import Box
         return Box(self)
 
-    def __call__(self, *wires):
-        return self.diagram(*wires)
+    def __call__(self, *wires, place: str | None = None):
+        return self.diagram(*wires, place=place)
 
     def __rshift__(self, other):
         return self.diagram >> other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import cache, cached_property
 
 
@@ -12,6 +13,13 @@ def split_fields(cls: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
     fields = dataclasses.fields(cls)
     return (tuple(field.name for field in fields if field.compare),
             tuple(field.name for field in fields if not field.compare))
+
+
+def one_nan(value):
+    """Numbers as they are; NaN always as the one object, which a record finds equal to itself."""
+    if type(value) is tuple:
+        return tuple(map(one_nan, value))
+    return math.nan if isinstance(value, float) and value != value else value
 
 
 class Record:
@@ -41,3 +49,6 @@ class Record:
     def __getstate__(self) -> dict:
         """The fields only: a cached hash of texts does not outlive its process."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update({name: one_nan(value) for name, value in state.items()})

@@ -58,7 +58,8 @@ def listing(diagram: Diagram) -> str:
     rows = [(names[wire], "", str(array)) for wire, array in enumerate(graph.inputs)]
     for node, (op, args, wires) in enumerate(graph):
         call = f"{escaped(op.name)}({', '.join(names[wire] for wire in args)})"
-        place = f"  [{escaped(places[node])}]" if node in places else ""
+        shared = f", shared by {graph.shared[node]}" if node in graph.shared else ""
+        place = f"  [{escaped(places[node])}{shared}]" if node in places else ""
         made = ", ".join(names[wire] for wire in wires) or "()"
         remark = f"  {op.remark}" if op.remark else ""
         rows.append((made, call + place + remark, ", ".join(str(array) for array in op.cod)))

@@ -15,6 +15,7 @@ from ncd.errors import SizeError
 from ncd.interpret import report
 from ncd.interpret.cost import MEASURES, RATIOS, Cost, breakdown, regime, table
 from ncd.interpret.cost.assume import Assumptions
+from ncd.interpret.parameter import shares_text
 
 FORMATS = ("text", "json", "latex", "csv")
 SHOWN = ("flops", "matrix_flops", "transcendentals", "params", "reads", "writes")
@@ -48,6 +49,8 @@ class Subject(NamedTuple):
         if self.cost.masks != "dense":
             left = "; ".join(f"{mask}: {count} entries" for mask, count in self.cost.masked.items())
             lines += table.hung("masks    ", left or "there are none: all entries count")
+        if shared := shares_text(self.diagram):
+            lines += table.hung("shared   ", shared)
         if self.assumed.texts:
             lines += table.hung("assumed  ", ", ".join(self.assumed.texts))
         return "\n".join(lines)

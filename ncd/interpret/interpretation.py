@@ -15,6 +15,7 @@ from ncd.core.category import Diagram
 from ncd.core.check import holds_a_diagram
 from ncd.core.op import Operation
 from ncd.errors import ArityError, NcdError, RuleError, SizeError
+from ncd.interpret.derived import Derived
 from ncd.ops.control import Broadcast, Opaque
 
 
@@ -205,12 +206,20 @@ class Interpretation:
         return Program(_with_drops(steps, outputs), len(graph.inputs), slots, tuple(outputs))
 
     def __call__(self, diagram: Diagram, *inputs, sizes=None, state=None) -> list:
-        """Interpret a diagram on values, one for each input wire."""
+        """Interpret a diagram on values, one for each input wire.
+
+        Raises:
+            ArityError: Another number of inputs. SizeError: A derived size that is no positive whole
+            number at the sizes given.
+        """
         diagram = getattr(diagram, "diagram", diagram)
         if len(inputs) != len(diagram.dom):
             raise ArityError(f"`{self.name}` of a diagram with {len(diagram.dom)} inputs",
                              have=str(len(inputs)), want=str(diagram.dom))
-        return Run(self, sizes, state)(self.program(diagram), inputs)
+        program = self.program(diagram)
+        if sizes:
+            Derived(diagram, self.rule).check(sizes)
+        return Run(self, sizes, state)(program, inputs)
 
 
 class _Frame:

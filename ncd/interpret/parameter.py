@@ -10,7 +10,7 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.core.pause import without_collection
-from ncd.errors import InputError, SizeError
+from ncd.errors import InputError, NcdError, SizeError, escaped
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.source import Initialiser, Key, Parameter
@@ -51,15 +51,18 @@ def places(diagram: Diagram) -> tuple[dict[Path, Slot], dict[Path, Key]]:
 
     Raises:
         SizeError: Parameters tied by one name have two types. InputError: One of them is stored.
+        NcdError: A place is that of a parameter and of a layer as well.
     """
     parameters: dict[Path, Slot] = {}
     keys: dict[Path, Key] = {}
+    above: set[Path] = set()
     for path, op, axes in _walk(diagram):
         if isinstance(op, Key):
             keys[path] = op
             continue
         slot = Slot(path, _stacked(axes, op.array), op.init.along(len(axes)), op.stored)
         old = parameters.setdefault(path, slot)
+        above.update([path[:depth] for depth in range(1, len(path))])
         if old.array != slot.array:
             raise SizeError(f"the tied parameter {'/'.join(path)} has two types",
                             have=f"`{old.array}` and `{slot.array}`")
@@ -67,7 +70,39 @@ def places(diagram: Diagram) -> tuple[dict[Path, Slot], dict[Path, Key]]:
             raise InputError(f"the tied parameter {'/'.join(path)} is learned in one place and stored in "
                              "another",
                              mend="give one of them another name")
+    both = ["/".join(path) for path in parameters if path in above]
+    if both:
+        raise NcdError(f"{', '.join(both)} is the place of a parameter and of a layer",
+                       have=", ".join("/".join(path) for path in parameters if "/".join(path[:-1]) in both
+                                      or "/".join(path) in both),
+                       mend="give one of them another name, or put it in a scope")
     return parameters, keys
+
+
+def shares(diagram: Diagram) -> dict[Path, int]:
+    """The parameters that stand in several places, with how many: those that share their weights.
+
+    >>> from ncd import nn
+    >>> twice = nn.linear("m -> m", name="Q") >> nn.linear("m -> m", name="Q")
+    >>> shares(twice)
+    {('Q', 'weight'): 2, ('Q', 'bias'): 2}
+    """
+    count: dict[Path, int] = {}
+    for path, op, _ in _walk(diagram):
+        if isinstance(op, Parameter):
+            count[path] = count.get(path, 0) + 1
+    return {path: times for path, times in count.items() if times > 1}
+
+
+def shares_text(diagram: Diagram, most: int = 8) -> str:
+    """The shared parameters as a line, empty where there are none: ``Q/weight, Q/bias by 2``."""
+    by: dict[int, list[str]] = {}
+    for path, times in shares(diagram).items():
+        by.setdefault(times, []).append(escaped("/".join(path)))
+    for names in by.values():
+        if len(names) > most:
+            names[most:] = [f"{len(names) - most} more"]
+    return "; ".join(f"{', '.join(names)} by {times}" for times, names in by.items())
 
 
 def _stacked(axes: tuple[Axis, ...], array: Array) -> Array:

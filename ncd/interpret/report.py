@@ -83,6 +83,8 @@ def output(array: Array, made: Mapping[str, Any]) -> str:
 def verdict(data: Mapping[str, Any]) -> str:
     """What a check found, line by line."""
     lines = [data["title"], f"types    {data['types']}"]
+    if data.get("shared"):
+        lines += hung("shared   ", data["shared"])
     if "sizes" in data:
         lines += hung("sizes    ", sizes(data["sizes"]))
         lines += [f"shapes   {problem}" for problem in data["problems"]]

@@ -80,6 +80,14 @@ class Convolution(OnOneArray):
         return self.array.axis(self.inputs[0]), self.outputs[0]
 
     @cached_property
+    def conditions(self):
+        made = []
+        for window, extra in zip(self.windows, self.output_paddings):
+            made += [(extra, f"the output along {window.label} is less than the windows span"),
+                     (window.stride - 1 - extra, f"the output along {window.label} is more than they reach")]
+        return tuple(made)
+
+    @cached_property
     def windows(self) -> tuple[Window, ...]:
         return tuple(Window(label, k, s, d, *p) for label, k, s, d, p in zip(
             self.spatial, self.kernels, self.strides, self.dilations, self.paddings))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ncd.build.notation import axes_of
 from ncd.core.array import Array
 from ncd.core.axis import Axis
-from ncd.core.op import Operation
+from ncd.core.op import Operation, check_place
 from ncd.errors import NcdError, NotationError
 
 
@@ -44,9 +44,7 @@ def placed(name: str | None, default: str) -> tuple[str, bool]:
     """
     if name is None:
         return default, False
-    if not isinstance(name, str) or not name.strip("/"):
-        raise NcdError(f"{name!r} is not a name for parameters",
-                       mend='give a text, as in name="Q"; name="/Q" is one for the whole model')
+    check_place(name, "parameters")
     return name, True
 
 

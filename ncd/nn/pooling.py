@@ -51,6 +51,12 @@ class Pool(OnOneArray):
                                     have=f"padding {padding}", want=f"at most {window.reach - 1}")
         self.cod  # noqa: B018  (making the type checks labels and sizes)
 
+    @property
+    def conditions(self):
+        return tuple((window.reach - 1 - padding, f"a window of {window.label} holds padding only")
+                     for window in self.windows if not self.monoid.linear
+                     for padding in (window.before, window.after))
+
     @cached_property
     def windows(self) -> tuple[Window, ...]:
         return tuple(Window(label, k, s, d, *p) for label, k, s, d, p in zip(

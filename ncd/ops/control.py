@@ -8,7 +8,7 @@ from functools import cached_property
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram
-from ncd.core.op import Operation
+from ncd.core.op import Operation, check_place
 from ncd.core.size import Size, as_size
 from ncd.errors import ArityError, AxisError, SizeError
 from ncd.ops.picture import Glyph
@@ -20,7 +20,9 @@ def is_placed(diagram: Diagram) -> bool:
 
 def _settle(op: Operation) -> None:
     """Ask now what the body inside answers from its cache, so that nothing recurses over nesting."""
-    op.place, op.deterministic, hash(op)
+    if op.place is not None:
+        check_place(op.title, f"a {type(op).__name__.lower()} with parameters or keys")
+    op.deterministic, hash(op)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from math import isfinite
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis
-from ncd.core.op import Operation
+from ncd.core.op import Operation, check_place
+from ncd.core.record import one_nan
 from ncd.core.size import as_size
 from ncd.errors import NcdError
 
@@ -22,7 +23,7 @@ def _frozen(value):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return tuple(_frozen(item) for item in value)
-    return value if isinstance(value, (bool, float)) else as_size(value)
+    return one_nan(value) if isinstance(value, (bool, float)) else as_size(value)
 
 
 MOST_DIGITS, MOST_SHOWN = 17, 12
@@ -183,6 +184,7 @@ class Initialiser:
 
     def __post_init__(self):
         object.__setattr__(self, "fan", tuple(map(str, self.fan)))
+        object.__setattr__(self, "scale", one_nan(self.scale))
         if self.kind not in INITIALISERS:
             raise NcdError(f"no initialiser {self.kind!r}", want=", ".join(INITIALISERS))
         if isinstance(self.stacked, bool) or not isinstance(self.stacked, int) or self.stacked < 0:
@@ -228,6 +230,7 @@ class Parameter(Operation):
     def __post_init__(self):
         super().__post_init__()
         object.__setattr__(self, "stored", bool(self.stored) or self.array.dtype != "float")
+        check_place(self.title, "a parameter")
         if self.array.dtype == "key":
             raise NcdError("a random key is not learned", have=str(self.array),
                            mend="declare it as an input, `() : key`, or draw it by its place")
@@ -263,6 +266,10 @@ class Key(Operation):
 
     primitive = True
     deterministic = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_place(self.title, "a random key")
 
     @property
     def dom(self):

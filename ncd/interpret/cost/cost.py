@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ncd.core import formula
 from ncd.core.category import Diagram
-from ncd.core.check import check
 from ncd.core.javascript import javascript
 from ncd.core.size import ZERO, Size
+from ncd.core.text import hung
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import breakdown, table
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.growth import Regimes
 from ncd.interpret.cost.measure import Meter, numbers_of
 from ncd.interpret.cost.measures import MEASURES, RATIOS, Measures, quotient
+from ncd.interpret.derived import Derived
 from ncd.interpret.interpretation import Interpretation
-from ncd.interpret.parameter import places
+from ncd.interpret.parameter import places, shares_text
 
 if TYPE_CHECKING:
     from ncd.interpret.cost.masking import Found
@@ -133,21 +135,19 @@ class Cost(Regimes):
         return formula.compiled(dict(self.exact))
 
     @cached_property
-    def _constrained(self) -> bool:
-        """Whether some sizes are not allowed: an axis that is no plain symbol."""
-        self._body  # noqa: B018  (measures every body first)
-        return any(axis.size.name is None and axis.size.constant is None
-                   for body, _ in breakdown._times(self._meter, self.diagram)
-                   for array in body.graph.types for axis in array.axes)
+    def _derived(self) -> Derived:
+        """The sizes that are worked out, inside every definition too."""
+        return Derived(self.diagram, lambda op: op.primitive or op.expansion is None or None)
 
     def _sized(self, sizes: Mapping) -> dict[str, int | float]:
         """Sizes given by a user, as numbers at which every axis of the diagram is there.
 
         Raises:    SizeError: What is given is no size; an axis is no positive whole number at it.
         """
-        numbers = numbers_of(sizes)
-        if self._constrained and all(isinstance(value, int) for value in numbers.values()):
-            check(self.diagram, deep=True, sizes=numbers)
+        return self._checked(numbers_of(sizes))
+
+    def _checked(self, numbers: dict) -> dict:
+        self._derived.check({name: size for name, size in numbers.items() if not isinstance(size, Fraction)})
         return numbers
 
     def evaluate(self, **sizes) -> dict:
@@ -168,7 +168,8 @@ class Cost(Regimes):
         """
         many = {name: self._numbers(name, value) for name, value in sizes.items()
                 if hasattr(value, "__len__") and not isinstance(value, str)}
-        numbers = self._sized({name: value for name, value in sizes.items() if name not in many}) | many
+        single = numbers_of({name: value for name, value in sizes.items() if name not in many})
+        numbers = self._checked(single | many)
         missing = sorted(self.symbols - set(numbers))
         if missing:
             raise SizeError(f"no value for the size {', '.join(missing)}",
@@ -303,7 +304,8 @@ class Cost(Regimes):
 
     def __str__(self):
         unknown = f"\n\n{self.coverage()}" if self._meter.unknown else ""
-        return f"{table.measures(self)}\n\n{self.by()}{unknown}"
+        shared = "\n".join(["", "", *hung("shared   ", text)]) if (text := shares_text(self.diagram)) else ""
+        return f"{table.measures(self)}{shared}\n\n{self.by()}{unknown}"
 
     def __repr__(self):
         return f"<cost of {self.diagram}>\n{self}"

@@ -16,10 +16,10 @@ from ncd.interpret.derivative.custom import refuse_one_way
 from ncd.interpret.derivative.jobs import solve
 from ncd.interpret.derivative.linearising import Linearised, linearise, push
 from ncd.interpret.derivative.order import Ordered
-from ncd.interpret.derivative.parameters import Hoisted
+from ncd.interpret.derivative.parameters import Hoisted, keep
 from ncd.interpret.derivative.policy import Policy, as_policy
 from ncd.interpret.derivative.transposing import transpose
-from ncd.interpret.parameter import Path
+from ncd.interpret.parameter import Path, Slot
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Lens(Ordered):
         residuals: What is kept between the two: its sum is the memory of the backward part.
         inputs: The positions of the inputs that it is differentiated in, in order.
         parameters: The places of the parameters that it is differentiated in, in order.
+        slots: All parameters of the diagram; the composite has them, read or not.
     What a diagram can do, ``draw``, ``cost``, ``to_jax``, ``reverse`` …, the composite does.
     """
 
@@ -52,6 +53,7 @@ class Lens(Ordered):
     residuals: tuple[Residual, ...]
     inputs: tuple[int, ...]
     parameters: tuple[Path, ...]
+    slots: tuple[Slot, ...] = ()
 
     @cached_property
     @without_collection
@@ -61,7 +63,8 @@ class Lens(Ordered):
         rates = self.backward.dom.inside[kept:]
         build = Builder((*self.forward.dom.inside, *rates))
         wires = build.call(self.forward, range(width))[results:]
-        return build.finish(build.call(self.backward, [*wires, *range(width, width + len(rates))]))
+        return keep(build.finish(build.call(self.backward, [*wires, *range(width, width + len(rates))])),
+                    self.slots)
 
     @property
     def diagram(self) -> Diagram:
@@ -182,7 +185,8 @@ def reverse(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faste
     forward, sources = _forward(hoisted, part)
     backward = _backward(hoisted, part, turned, active, sources)
     residuals = tuple(_residuals(hoisted, part, sources))
-    return Lens(forward, backward, residuals, tuple(wanted.inputs), tuple(wanted.parameters))
+    return Lens(forward, backward, residuals, tuple(wanted.inputs), tuple(wanted.parameters),
+                tuple(hoisted.slots.values()))
 
 
 def _parts(hoisted: Hoisted, wanted: _Wanted, policy: Policy, faster: bool):
@@ -270,7 +274,7 @@ def forward(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Diagram:
         if array.dtype == "float":
             rate = joint.tangent.get(wire)
             outputs.append(build.zero(array) if rate is None else place[rate])
-    made = build.finish(outputs)
+    made = hoisted.kept(build.finish(outputs))
     made.join = wanted.join
     return made
 
@@ -302,7 +306,7 @@ def gradient(diagram: Diagram, wrt: Any = None, value: bool = False, policy: Any
     from ncd.ops.source import Constant
     one = made.add(Constant(1.0, cod[0]))
     found = made.call(lens.backward, [*results[1:], one])
-    product = made.finish([*results[:1], *found] if value else found)
+    product = keep(made.finish([*results[:1], *found] if value else found), lens.slots)
     product.split, product.join = lens.split, lens.join
     return product
 
@@ -325,7 +329,7 @@ def vjp(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faster: b
     made = Builder(lens.composite.dom.inside)
     values = made.call(lens.forward, range(width))
     found = made.call(lens.backward, [*values[results:], *range(width, len(lens.composite.dom))])
-    return made.finish([*values[:results], *found])
+    return keep(made.finish([*values[:results], *found]), lens.slots)
 
 
 @without_collection
@@ -352,7 +356,7 @@ def hessian_vector(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Di
     build = Builder((*hoisted.dom, *(types[n] for n in active)))
     inputs = [*range(width), *hoisted.draw(build, hoisted.parameters), *hoisted.draw_keys(build)]
     found = build.call(made, [*inputs, *range(width, width + len(active))])[len(first.cod):]
-    product = build.finish(found)
+    product = hoisted.kept(build.finish(found))
     product.split, product.join = wanted.split, wanted.join
     return product
 
@@ -382,4 +386,4 @@ def transposed(diagram: Diagram) -> Diagram:
     inputs = [*range(len(fixed)), *hoisted.draw(made, hoisted.parameters), *hoisted.draw_keys(made)]
     found = dict(zip(turned.found, made.call(
         turned.diagram, [*inputs, *range(len(fixed), len(fixed) + len(hoisted.cod))])))
-    return made.finish([found[n] if n in found else made.zero(dom[n]) for n in linear])
+    return hoisted.kept(made.finish([found[n] if n in found else made.zero(dom[n]) for n in linear]))

@@ -18,7 +18,7 @@ from ncd.core.op import Operation
 from ncd.errors import RuleError
 from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.jobs import solve
-from ncd.interpret.parameter import Path, places
+from ncd.interpret.parameter import Path, Slot, places
 from ncd.ops.control import Block, Scan
 from ncd.ops.multilinear import Reindex, affine
 from ncd.ops.pointwise import Map
@@ -86,9 +86,24 @@ class Hoisted:
         return [build.add(Parameter("/".join(slot.path), slot.array, slot.init, True, slot.stored))
                 for slot in slots]
 
+    def kept(self, made: Diagram) -> Diagram:
+        """A derivative that reads none of the parameters, with all of them beside it: one program takes them
+        as the other does."""
+        return keep(made, tuple(self.slots.values()))
+
     def draw_keys(self, build: Builder) -> list[int]:
         """The keys, drawn at their places; those inside scans by a scan that draws them alone."""
         return [wire for source in self.keys for wire in build.call(_drawn(source), ())]
+
+
+def keep(made: Diagram, slots: Sequence[Slot]) -> Diagram:
+    """A diagram without parameters, with some beside it that it does not read."""
+    if slots and not places(made)[0]:
+        graph = made.graph.part(range(len(made.dom)), made.graph.outputs)
+        for slot in slots:
+            graph.add(Parameter("/".join(slot.path), slot.array, slot.init, True, slot.stored), ())
+        made = Diagram.from_graph(graph)
+    return made
 
 
 def _plain(path: Path) -> Path:

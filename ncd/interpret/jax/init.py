@@ -12,7 +12,8 @@ import numpy as np
 
 from ncd.core.category import Diagram
 from ncd.errors import NcdError, SizeError
-from ncd.interpret.parameter import Slot, build, places
+from ncd.interpret.derived import Derived
+from ncd.interpret.parameter import OPENED, Slot, build, places
 
 
 def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dict:
@@ -23,7 +24,8 @@ def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dic
             block do not depend on what stands beside it.
         dtype: The float type.
         sizes: Numbers for the symbols in the parameters' types.
-    Raises:    SizeError: A symbol without a number (all of them are listed).
+    Raises:    SizeError: A symbol without a number (all of them are listed); a derived size that is no
+               positive whole number.
 
     >>> from ncd.build.generators import parameter
     >>> init(parameter("weight", "m k"), 0, m=2, k=3)["weight"].shape
@@ -38,6 +40,7 @@ def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dic
                         want=", ".join(f"{'/'.join(p)} : {s.array}" for p, s in slots.items()
                                        if s.array.symbols & set(missing)),
                         mend=f"diagram.init(key, {', '.join(f'{name}=...' for name in missing)})")
+    Derived(diagram, OPENED.rule).check(known)
     key = as_key(key)
     return build({path: _draw(slot, place_key(key, path), dtype, known) for path, slot in slots.items()})
 

@@ -7,9 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ncd.build.align import symbols
 from ncd.core.category import Diagram
+from ncd.core.symbols import symbols
 from ncd.errors import InputError
+from ncd.interpret.derived import Derived
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.jax.faster import FASTER
 from ncd.interpret.jax.index import is_known
@@ -35,7 +36,7 @@ class Compiled:
     Raises (when called):
         InputError: A wrong number of inputs, rank, dtype or size; integers outside of what they
             index, where their values are known; all are listed.
-        SizeError: A size symbol that nothing given fixes.
+        SizeError: A size symbol that nothing given fixes; a derived size that is no positive whole number.
     """
 
     def __init__(self, diagram: Diagram, interpretation: Interpretation, sizes: dict[str, int]):
@@ -44,6 +45,7 @@ class Compiled:
         self.slots, self.keys = places(diagram)
         self.program = interpretation.program(diagram)
         self.symbols = symbols(diagram)
+        self.derived = Derived(diagram, interpretation.rule)
         self.__name__ = getattr(diagram, "title", "diagram")
 
     def __repr__(self):
@@ -71,6 +73,7 @@ class Compiled:
                              want=", ".join("/".join(path) for path in self.keys))
         known = read_sizes(self.diagram, arguments, self.slots, params, self.sizes)
         require_sizes(self.diagram, known, self.symbols)
+        self.derived.check(known)
         require_positions(self._named(arguments, params), known, is_known)
         key = as_key(key)
         values = [jnp.asarray(value) if array.dtype != "key" else value

@@ -66,7 +66,7 @@ def test_the_tangents_of_a_hessian_are_those_of_the_gradient():
     assert str(summed.hessian_vector("parameters")) == "m, m m'=m, m -> m m'=m, m"
     params, x = summed.init(0, m=3), np.ones(3)
     product = summed.hessian_vector("parameters")
-    rates = product.split(product.to_numpy()(x, *product.join((), params)))
+    rates = product.split(product.to_numpy()(params, x, *product.join((), params)))
     assert not any(np.any(rate) for rate in rates[1]["linear"].values())
 
     loss = nn.linear("m -> m") >> nn.tanh >> nn.linear("m -> m") >> ncd.reduce("sum", "m")
