@@ -39,7 +39,8 @@ class Equation:
         return [side for side in self.sides if isinstance(side, Diagram)]
 
     def __str__(self):
-        shown = [escaped(side) if isinstance(side, str) else f"({side})" for side in self.sides]
+        shown = [" ".join(map(escaped, side.split("\n"))) if isinstance(side, str) else f"({side})"
+                 for side in self.sides]            # code is told on one line
         words = [f" ({CLAIMED})" if claimed else "" for claimed in self.claimed]
         return shown[0] + "".join(f" {sign} {side}{word}"
                                   for sign, side, word in zip(self.signs, shown[1:], words))
