@@ -257,17 +257,30 @@ def rename(diagram: Diagram, labels: dict[str, str]) -> Diagram:
 
 
 def bind(diagram: Diagram, sizes: dict[str, Size]) -> Diagram:
-    """The diagram with size symbols replaced, all at once.
+    """The diagram with size symbols replaced, all at once; an axis that was renamed names its symbol too.
 
     Raises:
         SizeError: A symbol that the diagram does not have (those it has are listed).
     """
     known = symbols(diagram)
+    named = {name: found for name in sizes if name not in known
+             and (found := _symbol_of_axis(diagram, name)) is not None}
+    if len({named.get(name, name) for name in sizes}) < len(sizes):
+        raise SizeError("one size is bound twice", have=str(diagram), mend="bind it by one of its names",
+                        why=[f"{axis} has the size {symbol}" for axis, symbol in named.items()])
+    sizes = {named.get(name, name): size for name, size in sizes.items()}
     unknown = [name for name in sizes if name not in known]
     if unknown:
         raise SizeError(f"no size {', '.join(unknown)} to bind", have=str(diagram),
                         want=f"one of {', '.join(sorted(known))}" if known else "no size is free")
     return diagram.substitute(sizes)
+
+
+def _symbol_of_axis(diagram: Diagram, label: str) -> str | None:
+    """The symbol that is the size of an axis of the type, which was renamed; None if there is not the one."""
+    found = {axis.size.name for array in (*diagram.dom.inside, *diagram.cod.inside)
+             for axis in array.axes if axis.label == label}
+    return found.pop() if len(found) == 1 else None
 
 
 Diagram.align = staticmethod(align)

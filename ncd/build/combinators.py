@@ -104,6 +104,8 @@ def rename(diagram: Diagram, **labels: str) -> Diagram:
 def bind(diagram: Diagram, **sizes) -> Diagram:
     """Replace size symbols: ``d.bind(x=128, m="h*k")``.
 
+    An axis that was renamed still has its size: ``d.rename(x="n").bind(n=5)`` binds x.
+
     >>> from ncd import nn
     >>> print(bind(nn.linear("m -> d"), m="h*k", d=64))
     m=h*k -> d=64

@@ -171,8 +171,55 @@ def at_least(p: Size, q: Size) -> bool:
 
     >>> at_least(Size("8*x*y"), Size("4*x*y + 4*x")), at_least(Size("x*y"), Size("x + y"))
     (True, False)
+
+    A maximum or a minimum in it is each of what it is of; a floor is at most its quotient.
+
+    >>> at_least(Size("y"), Size("max(0, y - 128)")), at_least(Size("x"), Size("x//2"))
+    (True, True)
     """
-    rest = p - q
+    return _nonnegative(p - q, MAX_CASES)
+
+
+MAX_CASES = 16                          # so many choices of what a maximum is are looked at
+
+
+def _nonnegative(rest: Size, cases: int) -> bool:
+    if _plainly_nonnegative(rest):
+        return True
+    if cases <= 0 or len(rest.terms) > MAX_SHIFTED:
+        return False
+    node = next((atom for monomial in rest.terms for atom, _ in monomial
+                 if isinstance(atom, Atom) and atom.kind != "group"), None)
+    if node is None:
+        return False
+    over = [(monomial, c) for monomial, c in rest.terms.items() if any(a == node for a, _ in monomial)]
+    # Only where it stands by itself or beside symbols, which are positive, is it known which way it turns.
+    if not all(e == 1 if a == node else isinstance(a, str) for monomial, _ in over for a, e in monomial):
+        return False
+    signs = {c > 0 for _, c in over}
+    if node.kind == "floor":
+        quotient, by = node.args
+        if len(signs) > 1 or by.constant is None or by.constant <= 0:
+            return False
+        # (p − d + 1)/d ≤ ⌊p/d⌋ ≤ p/d for whole p.
+        least = (quotient - by + 1) / by if quotient.is_integral else quotient / by - 1
+        return _nonnegative(_with(rest, node, least if True in signs else quotient / by), cases - 1)
+    some = signs == {node.kind == "max"}    # at least with a maximum is at least with any of its arguments
+    return (any if some else all)(_nonnegative(_with(rest, node, argument), cases // len(node.args))
+                                  for argument in node.args)
+
+
+def _with(size: Size, node: Atom, value: Size) -> Size:
+    """A size with another in the place of a node of it."""
+    total = Size.of({m: c for m, c in size.terms.items() if all(a != node for a, _ in m)})
+    for monomial, coefficient in size.terms.items():
+        if any(a == node for a, _ in monomial):
+            beside = tuple(item for item in monomial if item[0] != node)
+            total = total + Size.of({beside: coefficient}) * value
+    return total
+
+
+def _plainly_nonnegative(rest: Size) -> bool:
     if rest.is_nonnegative:
         return True
     # At sizes of 1 the difference is the sum of its coefficients: mostly this says no at once.

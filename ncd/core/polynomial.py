@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ncd.core.grammar import symbol_name
+from ncd.core.quotient import below, divides
 from ncd.errors import SizeError
 
 Number = int | Fraction
@@ -91,6 +92,7 @@ class Size:
     read: Callable[[Any], Size]         # set by core.size: a number, text or SymPy expression
     rebuild: Callable                   # set by core.normal: an atom on new arguments
     opened: Callable[[Size], Size]      # set by core.normal: groups multiplied out
+    compared: Callable[[Size], dict]    # set by core.floors: the terms by which equal sums of floors are seen
 
     def __init__(self, value="0"):
         self.terms = Size.read(value).terms
@@ -119,7 +121,16 @@ class Size:
     @cached_property
     def _hash(self) -> int:
         constant = self.constant        # a constant has the hash of the number that it equals
-        return hash(frozenset(self.terms.items())) if constant is None else hash(constant)
+        if constant is not None:
+            return hash(constant)
+        terms = self._key
+        return hash(frozenset(terms.items())) if terms and (len(terms) > 1 or () not in terms) \
+            else hash(terms.get((), 0))
+
+    @cached_property
+    def _key(self) -> dict:
+        floors = any(not isinstance(atom, str) and atom.kind == "floor" for m in self.terms for atom, _ in m)
+        return Size.compared(self) if floors else self.terms
 
     def __hash__(self):
         return self._hash
@@ -133,7 +144,7 @@ class Size:
             if not math.isfinite(other):
                 return False
             other = Size.number(other)
-        return self.terms == other.terms
+        return self.terms == other.terms or (self._hash == other._hash and self._key == other._key)
 
     def __reduce__(self):
         return Size.of, (self.terms,)
@@ -224,7 +235,7 @@ class Size:
         terms: dict = {}
         for left, a in self.terms.items():
             for right, b in other.terms.items():
-                monomial = _times(left, right)
+                monomial = times(left, right)
                 terms[monomial] = terms.get(monomial, 0) + a * b
         return Size.opened(Size.of({m: number(c) for m, c in terms.items()}))
 
@@ -327,11 +338,12 @@ class Size:
             size = abs(coefficient)
             # A floor after a leading minus is bracketed: -x//2 reads as floor(-x/2).
             alone = len(monomial) == 1 and size == 1 and (coefficient > 0 or bool(pieces))
-            above = [item for item in monomial if not _divides(*item)]
+            above = [item for item in monomial if not divides(*item)]
             factors = [factor_text(a, e, alone) for a, e in above]
             if size != 1 or not factors:
                 factors.insert(0, str(size) if isinstance(size, int) else f"({size})")
-            pieces.append(("- " if coefficient < 0 else "+ ") + "*".join(factors) + _below(monomial))
+            sign = "- " if coefficient < 0 else "+ "
+            pieces.append(sign + "*".join(factors) + below(monomial, factor_text))
         if not pieces:
             return "0"
         text = " ".join(pieces)
@@ -364,21 +376,8 @@ def factor_text(atom, exponent, alone: bool) -> str:
         else f"{text}**({exponent})"
 
 
-def _divides(atom, exponent) -> bool:
-    """Whether a factor is written under a bar; a power of a sum is not, which would be multiplied out."""
-    return isinstance(exponent, int) and exponent < 0 and (
-        exponent == -1 or isinstance(atom, str) or atom.kind != "group")
-
-
-def _below(monomial: tuple) -> str:
-    """What a product is divided by: ``/h``, ``/(h*k)``, ``/(x + 1)``."""
-    symbols = [factor_text(a, -e, False) for a, e in monomial if isinstance(a, str) and _divides(a, e)]
-    nodes = [factor_text(a, -e, False) for a, e in monomial if not isinstance(a, str) and _divides(a, e)]
-    text = "" if not symbols else f"/{symbols[0]}" if len(symbols) == 1 else f"/({'*'.join(symbols)})"
-    return text + "".join(f"/{node}" for node in nodes)
-
-
-def _times(left: tuple, right: tuple) -> tuple:
+def times(left: tuple, right: tuple) -> tuple:
+    """The product of two monomials."""
     if not left or not right:
         return left or right
     powers: dict = dict(left)

@@ -13,7 +13,7 @@ import numbers
 from fractions import Fraction
 from functools import cached_property
 
-from ncd.core import grammar
+from ncd.core import floors, grammar  # noqa: F401  (floors attaches how sums of floors are compared)
 from ncd.core.normal import extremum, floor_division, maximum, minimum
 from ncd.core.polynomial import ONE, ZERO, Atom, Number, Size
 from ncd.errors import NotationError, SizeError

@@ -183,6 +183,19 @@ def closed_root(parts: Mapping[Any, Size], row: Sequence[int | None]):
     return sympy.simplify(found ** sympy.Rational(step.denominator, step.numerator))
 
 
+def linear_root(parts: Mapping[Any, Size]):
+    """Where c·xᵖ + b·xᵖ⁺¹ is 0 beside x = 0: −c/b, whatever its sign; None if it has another form.
+
+    >>> linear_root(coefficients(Size("t - v**2 + v"), "t"))
+    v**2 - v
+    """
+    import sympy
+    if len(parts) != 2:
+        return None
+    low, high = sorted(parts)
+    return None if high - low != 1 else sympy.cancel(-parts[low].sympy / parts[high].sympy)
+
+
 def positive_roots(size: Size, symbol: str) -> list:
     """The positive values of a symbol at which a size is zero, smallest first.
 

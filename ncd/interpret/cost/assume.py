@@ -2,15 +2,17 @@
 
 An assumption p > q is used by a change of variables: one symbol in it is written as what it must be at
 least plus a new variable that is at least 0. A size whose coefficients are then all positive is positive:
-the proof is the polynomial itself.
+the proof is the polynomial itself. A bound of a product, or of a power, is a bound of one of its symbols,
+b = (w + 1 + new)/l for b*l > w; that b is 1 at least is then lost, so what is seen without it counts too.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ncd.core import formula
 from ncd.core.size import ONE, ZERO, Atom, Size, extremum, parse_size
@@ -33,6 +35,7 @@ class Assumptions:
 
     texts: tuple[str, ...] = ()
     written: Mapping[str, Size] = None
+    others: tuple[Mapping[str, Size], ...] = ()
 
     @classmethod
     def read(cls, texts: Iterable[str] | str = ()) -> Assumptions:
@@ -46,10 +49,10 @@ class Assumptions:
         if isinstance(texts, cls):
             return texts
         texts = (texts,) if isinstance(texts, str) else tuple(texts)
-        written: dict[str, Size] = {}
+        ways: list[dict[str, Size]] = [{}]
         for n, text in enumerate(texts):
-            _assume(text, n, written, texts[:n])
-        return cls(texts, written)
+            ways = _assume(text, n, ways, texts[:n])
+        return cls(texts, *ways[:1], tuple(ways[1:]))
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -71,31 +74,32 @@ class Assumptions:
                         relation, a <= b if relation in ("<=", "≤") else a >= b):
                     raise SizeError(f"the sizes given break the assumption `{text}`", have=f"{a} and {b}")
 
-    def _open(self, size: Size) -> Size:
-        """The size in variables that are at least 0."""
-        size = size.substitute(self.written or {})
-        return size.substitute({name: Size.atom(name) + 1 for name in size.symbols
-                                if not name.startswith(SLACK)})
+    def _open(self, size: Size) -> Iterator[Size]:
+        """The size in variables that are at least 0, in each of the ways that the assumptions give."""
+        for written in (self.written or {}, *self.others):
+            found = size.substitute(written)
+            yield found.substitute({name: Size.atom(name) + 1 for name in found.symbols
+                                    if not name.startswith(SLACK)})
 
     def sign(self, size: Size) -> int | None:
         """1 if it is positive at all sizes allowed, −1 if negative, 0 if zero, None if that is not seen.
 
         A size that can be 0 as well as positive has no sign.
         """
-        opened = self._open(size)
-        if not opened.terms:
-            return 0
-        for sign in (1, -1):
-            turned = opened * sign
-            if turned.is_nonnegative and turned.terms.get((), 0) > 0:
-                return sign
-            if turned.is_nonnegative and any(_positive(monomial) for monomial in turned.terms):
-                return sign
+        for opened in self._open(size):
+            if not opened.terms:
+                return 0
+            for sign in (1, -1):
+                turned = opened * sign
+                if turned.is_nonnegative and turned.terms.get((), 0) > 0:
+                    return sign
+                if turned.is_nonnegative and any(_positive(monomial) for monomial in turned.terms):
+                    return sign
         return None
 
     def nonnegative(self, size: Size) -> bool:
         """Whether it is seen to be at least 0 at all sizes allowed."""
-        return self._open(size).is_nonnegative
+        return any(opened.is_nonnegative for opened in self._open(size))
 
     def simplify(self, size: Size) -> Size:
         """The same size with what the assumptions settle: maxima and minima without dominated parts."""
@@ -140,7 +144,11 @@ def _replaced(size: Size, made: Mapping[Atom, Size]) -> Size:
     return total
 
 
-def _assume(text: str, number: int, written: dict[str, Size], before: tuple[str, ...]) -> None:
+MOST_WAYS = 8
+
+
+def _assume(text: str, number: int, ways: list[dict[str, Size]], before: tuple[str, ...]) -> list[dict]:
+    """The ways of writing sizes with one more assumption."""
     parts = RELATION.split(text) if isinstance(text, str) else []
     if len(parts) != 3 or not parts[0].strip() or not parts[2].strip():
         raise NotationError("an assumption is an inequality of two sizes, as in `x > 4*d`", str(text)[:100])
@@ -150,40 +158,86 @@ def _assume(text: str, number: int, written: dict[str, Size], before: tuple[str,
     gap = left - right
     if relation in ("<", ">"):
         gap = gap - _least(gap)
-    gap = gap.substitute(written)                   # at least 0, or equal to it
     against = f"`{text}`" + (f" with {', '.join(f'`{other}`' for other in before)}" if before else "")
-    known = Assumptions((), written)
-    if relation in ("=", "=="):
-        if not gap.terms:
-            return
-        if known.sign(gap) in (1, -1):
-            raise SizeError(f"no sizes satisfy {against}", mend="leave one of them out")
-        name, value = _isolated(gap, text)
-        _write(written, name, value)
-        return
-    if known.nonnegative(gap):
-        return
-    if known.sign(gap) == -1:
+    known = Assumptions((), ways[0], tuple(ways[1:]))
+    if known.sign(gap) == -1 or (relation in ("=", "==") and known.sign(gap) == 1):
         raise SizeError(f"no sizes satisfy {against}", mend="leave one of them out")
-    if known.nonnegative(-gap):             # both ≤ and ≥: equal
-        for slack in sorted(each for each in gap.symbols if each.startswith(SLACK)):
-            _write(written, slack, ZERO)
-        if not gap.substitute(written).terms:
-            return
-        gap = gap.substitute(written)
-    name, value = _isolated(gap, text)
-    # c·s + r ≥ 0 with s = value where it is 0: s = value + slack for c > 0, value − slack for c < 0.
+    if relation in ("=", "==") or (known.nonnegative(-gap) and not known.nonnegative(gap)):
+        return _equal(gap, ways, text, relation in ("=", "=="))
+    if known.nonnegative(gap):
+        return ways
+    found = [way for written in ways for way in _bounded(gap, number, written)]
+    if not found:
+        raise _unused(gap.substitute(ways[0]), text)
+    return _unlike(found)
+
+
+def _unlike(ways: Iterable[dict]) -> list[dict]:
+    """Different ways, not more than :data:`MOST_WAYS`."""
+    kept: list[dict] = []
+    for way in ways:
+        if way not in kept:
+            kept.append(way)
+    return kept[:MOST_WAYS]
+
+
+def _equal(gap: Size, ways: list[dict[str, Size]], text: str, said: bool) -> list[dict]:
+    """The ways with one more size written so that the gap is 0: as was said, or as ≤ and ≥ say together."""
+    found, error = [], None
+    for written in map(dict, ways):
+        if not said:
+            for slack in sorted(each for each in gap.substitute(written).symbols if each.startswith(SLACK)):
+                _write(written, slack, ZERO)
+        rest = gap.substitute(written)
+        try:
+            if rest.terms:
+                _write(written, *_isolated(rest, text))
+            found.append(written)
+        except SizeError as refused:
+            error = refused
+    if not found:
+        raise error
+    return _unlike(found)
+
+
+def _bounded(gap: Size, number: int, written: dict[str, Size]) -> list[dict[str, Size]]:
+    """The ways of writing one symbol so that the gap is at least 0: what it is at least, and a new variable.
+
+    c·s + r ≥ 0 with c > 0: s = −r/c + slack. Where no such symbol stands alone, c·sᵉ·t + r ≥ 0:
+    s = ((slack − r)/(c·t))^(1/e); and nothing written, since that s is at least 1 is lost.
+    """
+    gap = gap.substitute(written)
     slack = Size.atom(f"{SLACK}{number}")
-    if gap.terms[((name, 1),)] > 0:
-        _write(written, name, value + slack)
-    else:                                   # an upper bound: turned into a lower one of another symbol
-        others = [(other, found) for other, found in _isolations(gap) if gap.terms[((other, 1),)] > 0]
-        if not others:
-            raise SizeError(f"`{text}` bounds {name} from above by no other size",
-                            want="an inequality with a symbol on its larger side",
-                            mend=f"give --size {name}=... instead")
-        name, value = others[0]
-        _write(written, name, value + slack)
+    alone = sorted(_isolations(gap), key=lambda item: item[0].startswith(SLACK))
+    for name, value in alone:
+        if gap.terms[((name, 1),)] > 0:
+            made = dict(written)
+            _write(made, name, value + slack)
+            return [made] if value.is_nonnegative else [made, dict(written)]    # it is 1 at least besides
+    found = []
+    for monomial, coefficient in gap.terms.items():
+        rest = Size.of({m: c for m, c in gap.terms.items() if m != monomial})
+        if coefficient < 0 or not all(isinstance(e, int) and e > 0 for _, e in monomial):
+            continue
+        for name, exponent in monomial:
+            others = Size.of({tuple(item for item in monomial if item[0] != name): coefficient})
+            if isinstance(name, str) and not name.startswith(SLACK) \
+                    and name not in rest.symbols | others.symbols:
+                made = dict(written)
+                _write(made, name, ((slack - rest) / others) ** (ONE.constant / Fraction(exponent)))
+                found.append(made)
+    return [*found, dict(written)] if found else []
+
+
+def _unused(gap: Size, text: str) -> SizeError:
+    single = [name for name, _ in _isolations(gap) if not name.startswith(SLACK)]
+    if single:
+        return SizeError(f"`{text}` bounds {single[0]} from above by no other size",
+                         want="an inequality with a symbol on its larger side",
+                         mend=f"give --size {single[0]}=... instead")
+    return SizeError(f"the assumption `{text}` cannot be used", have=str(gap),
+                     want="a product of symbols on its larger side of which one stands nowhere else, "
+                          "as x in x > 4*d or b in b*l > w")
 
 
 def _least(gap: Size) -> Size:

@@ -20,6 +20,7 @@ from ncd.interpret.cost.algebra import (
     closed_root,
     coefficients,
     leading,
+    linear_root,
     sign_changes,
     signs,
     symbols_of,
@@ -199,6 +200,8 @@ def _intervals(gap: Size, axis: str, known: Assumptions) -> tuple:
             return ((None, None),) if last > 0 else ()          # no size is less than 1
         if root is not None:
             return ((root, None),) if last > 0 else ((None, root),)
+        if count is None and row[-1] and (root := linear_root(parts)) is not None:
+            return ((root, None),) if row[-1] > 0 else ((None, root),)
     if gap.symbols == {axis}:
         return _scanned(gap, axis)
     raise _unsure(gap, axis, gap.symbols - {axis})

@@ -8,11 +8,11 @@ computes the steps of one segment again when it comes to it: n/s + s states inst
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
-from ncd.core.size import Size
-from ncd.errors import SizeError
+from ncd.core.size import ZERO, Size, maximum, minimum
 from ncd.interpret.derivative.build import Builder
 from ncd.ops.control import Scan
 from ncd.ops.multilinear import Concat, Reindex, View, affine
@@ -21,23 +21,16 @@ from ncd.ops.multilinear import Concat, Reindex, View, affine
 def segmented(op: Scan, segment: str | int) -> Diagram:
     """The same scan, its steps in segments of a length (``"sqrt"``: √n), the rest in one of its own.
 
-    Raises:
-        SizeError: The number of steps is not a number.
+    Of a symbolic number of steps n the rest is from one step to a whole segment: n has to be 2 at least.
     """
-    steps = op.length.constant
-    if steps is None:
-        raise SizeError(f"`{op.name}` in segments has no number of steps",
-                        have=f"{op.axis.label} = {op.length}",
-                        mend=f"bind it first, .bind({op.length}=...), or take scan=\"recompute\"")
-    length = max(1, math.isqrt(steps)) if segment == "sqrt" else min(segment, steps)
-    count, rest = divmod(steps, length)
+    length, count, rest = _cut(op.length, segment)
     build = Builder(op.arrays)
     wires, whole = list(range(len(op.arrays))), count * length
     sequences = frozenset(op.sequences)
-    parts = [(0, whole, True), (whole, rest, False)] if rest else [(0, whole, True)]
+    parts = [(ZERO, whole, True), (whole, rest, False)] if rest != ZERO else [(ZERO, whole, True)]
     results = {}
     for start, size, nested in reversed(parts) if op.reverse else parts:
-        pieces = [_piece(build, wire, op.axis.label, start, size) if n in sequences and rest else wire
+        pieces = [_piece(build, wire, op.axis.label, start, size) if n in sequences and rest != ZERO else wire
                   for n, wire in enumerate(wires)]
         made = _segments(build, op, pieces, count, length) if nested else _plain(build, op, pieces, size)
         wires[:op.states] = made[:op.states]
@@ -51,21 +44,33 @@ def segmented(op: Scan, segment: str | int) -> Diagram:
     return build.finish([*wires[:op.states], *outputs])
 
 
-def _piece(build: Builder, wire: int, label: str, start: int, size: int) -> int:
+def _cut(steps: Size, segment: str | int) -> tuple[Size, Size, Size]:
+    """The length of the segments, how many there are, and what is left."""
+    number = steps.constant
+    if number is not None:
+        length = max(1, math.isqrt(number)) if segment == "sqrt" else min(segment, number)
+        return tuple(map(Size.number, (length, number // length, number % length)))
+    # Half of the steps at most, so that a whole segment and a rest are always there.
+    length = (steps ** Fraction(1, 2)) // 1 if segment == "sqrt" else minimum(segment, maximum(1, steps // 2))
+    count = (steps - 1) // length
+    return length, count, steps - count * length
+
+
+def _piece(build: Builder, wire: int, label: str, start: Size, size: Size) -> int:
     array = build.type(wire)
     axes = tuple(Axis(label, size) if axis.label == label else axis for axis in array.axes)
     rows = tuple(affine(start if axis.label == label else 0, {axis.label: 1}) for axis in array.axes)
     return build.add(Reindex(array, axes, rows), wire)
 
 
-def _plain(build: Builder, op: Scan, wires, size: int):
+def _plain(build: Builder, op: Scan, wires, size: Size):
     axis = Axis(op.axis.label, size)
     scan = Scan(op.body, axis, op.states, tuple(map(build.type, wires)), op.reverse, title=op.title,
                 lifted=op.lifted)
     return build.node(scan, wires)
 
 
-def _segments(build: Builder, op: Scan, wires, count: int, length: int):
+def _segments(build: Builder, op: Scan, wires, count: Size, length: Size):
     """A scan over (segment) of the scan over the steps in it."""
     taken = {label for array in (*op.arrays, *op.cod) for label in array.labels}
     outer, inner = Axis(fresh("segment", taken), count), Axis(op.axis.label, length)
@@ -79,7 +84,7 @@ def _segments(build: Builder, op: Scan, wires, count: int, length: int):
     body = Scan(op.body, inner, op.states, step, op.reverse, title=op.title, lifted=op.lifted)
     scan = Scan(body.diagram, outer, op.states, arrays, op.reverse, title=op.title, lifted=op.lifted)
     made = list(build.node(scan, split))
-    whole = Axis(op.axis.label, Size.number(count * length))
+    whole = Axis(op.axis.label, count * length)
     for n in range(op.states, len(made)):
         made[n] = build.add(View(build.type(made[n]), (outer.label, inner.label), (whole,)), made[n])
     return made

@@ -10,7 +10,7 @@ import ncd
 from ncd import nn
 from ncd.build import generators
 from ncd.core.array import Array
-from ncd.errors import ArityError, AxisError, InputError, NcdError, RuleError, SizeError
+from ncd.errors import ArityError, AxisError, InputError, NcdError, RuleError
 from ncd.interpret.derivative import Policy
 from ncd.interpret.reference import run
 from ncd.ops.control import Opaque
@@ -222,10 +222,19 @@ def test_less_is_kept_and_more_is_computed():
     assert cost["recompute"] > cost["everything"]
 
 
-def test_a_segmented_scan_wants_a_number_of_steps():
-    with pytest.raises(SizeError, match="no number of steps"):
-        ncd.zoo.gru().reverse(policy=Policy(scan="sqrt"))
-    assert ncd.zoo.gru().reverse(policy=Policy(scan="recompute")).residuals
+@pytest.mark.parametrize("scan", ["sqrt", 3, 64])
+def test_a_scan_of_a_symbolic_length_in_segments(scan):
+    step = ncd.diagram("m, m -> m, m")(lambda s, x: (nn.tanh(s + x), s * x))
+    model = ncd.scan(step, "t", sequences=1)
+    cut, plain = (model.reverse(policy=policy).composite for policy in (Policy(scan=scan), "everything"))
+    for t in (2, 3, 9, 10, 17):
+        draw = np.random.default_rng(t)
+        given = [draw.normal(size=size) for size in ((2,), (t, 2), (2,), (t, 2))]
+        for one, other in zip(cut.to_numpy()(*given), plain.to_numpy()(*given)):
+            np.testing.assert_allclose(one, other, rtol=1e-9)
+    assert "t" in cut.symbols and "t=100" not in str(cut)
+    with pytest.raises(NcdError, match="has no shape here"):
+        cut.to_jax()(*(np.ones(size) for size in ((2,), (1, 2), (2,), (1, 2))))
 
 
 # -- second derivatives ----------------------------------------------------------------
