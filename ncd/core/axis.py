@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ncd.core.grammar import LABEL
+from ncd.core.grammar import is_name, normal
 from ncd.core.size import Size, as_size
 from ncd.errors import AxisError, SizeError
 
-_LABEL = re.compile(rf"(?:{LABEL}|\d+'*)\Z")
+_NUMBER = re.compile(r"[0-9]+'*\Z")
 MAX_LABEL = 200
 
 
@@ -26,8 +25,8 @@ class Label(str):
         if not isinstance(text, str):
             raise AxisError(f"an axis label is a text, not {text!r}")
         if len(text) <= 4 * MAX_LABEL:      # normalising a long hostile text can take quadratic time
-            text = unicodedata.normalize("NFKC", text)
-        if len(text) > MAX_LABEL or not _LABEL.match(text):
+            text = normal(text)
+        if len(text) > MAX_LABEL or not (is_name(text) or _NUMBER.match(text)):
             raise AxisError(f"{text[:MAX_LABEL]!r} is not an axis label",
                             mend="letters, digits, _ and primes, a letter first, at most 200")
         return super().__new__(cls, text)

@@ -16,7 +16,7 @@ from ncd.errors import NotationError, SizeError
 LABEL = r"[^\W\d][\w'\u0300-\u036f\u2032]*"
 NAME = re.compile(rf"{LABEL}\Z")
 TOKEN = re.compile(
-    rf"\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)|(?P<name>{LABEL})"
+    rf"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|(?P<name>{LABEL})"
     r"|(?P<operator>\*\*|//|<=|>=|==|!=|[-+*/%(),<>^]))")
 MAX_LENGTH, MAX_DEPTH, MAX_NAME = 10_000, 100, 200
 BINARY = ({"<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1},
@@ -46,14 +46,33 @@ def _normal_name(text: str) -> str | None:
     """The name as labels are written, None if it is none."""
     if len(text) > 4 * MAX_NAME:        # normalising a long hostile text can take quadratic time
         return None
+    text = normal(text)
+    return text if len(text) <= MAX_NAME and is_name(text) else None
+
+
+def normal(text: str) -> str:
+    """A text with its compatible characters as one, as Python's names are, and its digits as 0 to 9.
+
+    >>> normal("x²"), normal("٣")
+    ('x2', '3')
+    """
+    if text.isascii():
+        return text
     text = unicodedata.normalize("NFKC", text)
-    return text if len(text) <= MAX_NAME and NAME.match(text) else None
+    return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+
+
+def is_name(text: str) -> bool:
+    """Whether a normal text is a name: a letter or _ first, which a sign such as ፩ (a one) is not."""
+    return NAME.match(text) is not None and text[0].isidentifier()
 
 
 def tokens(text: str) -> list[tuple[str, str, int]]:
     """Cut a text into (kind, token, position), or say where it cannot be."""
     if len(text) > MAX_LENGTH:
         raise NotationError(f"an expression of {len(text)} characters; at most {MAX_LENGTH}")
+    if not text.isascii():              # one sign for one: positions stay
+        text = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
     found, position = [], 0
     while text[position:].strip():
         match = TOKEN.match(text, position)
@@ -95,10 +114,12 @@ class _Parser:
             left = (token, left, self.binary(rank + 1, depth + 1))
 
     def unary(self, depth: int):
+        if depth > MAX_DEPTH + 1:       # one more, by a sign or by a power
+            self.fail(f"an expression nested deeper than {MAX_DEPTH}")
         token = self.peek()[1]
         if token in ("-", "+"):
             self.index += 1
-            inner = self.unary(depth + 1) if depth < MAX_DEPTH else self.fail("nested too deep")
+            inner = self.unary(depth + 1)
             return inner if token == "+" else ("negate", inner)
         base = self.atom(depth)
         if self.peek()[1] in ("**", "^"):
@@ -122,8 +143,8 @@ class _Parser:
             return inner
         if kind != "name":
             self.fail("expected a number, a name or `(`")
-        token = unicodedata.normalize("NFKC", token)        # as labels and Python's names are
-        if not NAME.match(token):
+        token = normal(token)
+        if not is_name(token):
             self.fail("this is not a name")
         self.index += 1
         if self.peek()[1] != "(":

@@ -30,6 +30,7 @@ def test_a_name_is_a_label(text):
 
 @pytest.mark.parametrize("text", ["", "a b", "1a", "x-y", "x\n", "x ", "'", "x.y", "x\x00", "\u200bx",
                                   "x\u200b", "½",
+                                  "፩", "፩x", "፲", "⓿", "❶", "𐩀", "᧚", "¼x",
                                   "a" * 201, "x" * 10 ** 6, "(x)", "x=3", "x,y", "x:y", "->", "+"],
                          ids=lambda text: repr(text[:12]))
 def test_what_is_no_name_is_no_label(text):
@@ -47,6 +48,24 @@ def test_a_label_is_a_text(wrong):
 def test_labels_are_normalised():
     assert Label("a\u0301") == Label("á") and Label("𝐱") == "x" and Label("x²") == "x2" and Label("ﬁ") == "fi"
     assert Axis("x²") == Axis("x2", "x²")
+
+
+def test_digits_of_any_script_are_digits():
+    assert Label("٣") == "3" and Label("x٣") == "x3" and Label("१२'") == "12'"
+    assert Axis("٣") == Axis("3") == Axis("3", 3) and Axis("x", "٣") == Axis("x", 3)
+    assert str(Ty("٣ ٣, x=٣ : index(٤)")) == str(Ty("3 3, x=3 : index(4)"))
+
+
+@pytest.mark.parametrize("where", ["{}", "x{}", "x={}", "x=1{}", "x=y{}", "x=2*{}", "{0}={0}",
+                                   "x : index({})"])
+def test_whatever_counts_as_a_digit_is_one_or_is_refused(where):
+    """Python's str.isdigit, int and \\d mean three sets of digits."""
+    for sign in filter(str.isnumeric, map(chr, range(0x80, 0x1F200))):
+        try:
+            made = Ty(where.format(sign))
+        except NcdError:
+            continue
+        assert Ty(str(made)) == made
 
 
 def test_a_hostile_label_takes_no_time():

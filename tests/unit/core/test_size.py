@@ -368,13 +368,27 @@ def test_texts_without_meaning_are_refused(text):
 @pytest.mark.parametrize("text", ["(" * 200 + "x" + ")" * 200, "-" * 5000 + "x", "9" * 5000,
                                   "x+" * 6000 + "x",
                                   "*".join(["9" * 1000] * 9), "*".join(f"(a{i}+b{i})" for i in range(20)),
-                                  "max(" + "x," * 300 + "x)", "(x+y+z+w)**64", "2**64**64**64"],
+                                  "max(" + "x," * 300 + "x)", "(x+y+z+w)**64", "2**64**64**64",
+                                  "x" + "**1" * 3000, "x" + "^1" * 4000, "x**-1" + "**-1" * 2000,
+                                  "+" * 5000 + "x", "-+" * 3000 + "x", "max(" * 2000 + "x" + ")" * 2000],
                          ids=lambda text: repr(text[:12]))
 def test_hostile_texts_are_refused_quickly(text):
     start = time.perf_counter()
     with pytest.raises(NotationError):
         parse_size(text)
     assert time.perf_counter() - start < 5
+
+
+def test_nesting_as_deep_as_is_allowed_is_read_whatever_makes_it():
+    for text in ("x" + "**1" * 99, "-" * 100 + "x", "(" * 50 + "x" + ")" * 50, "max(" * 50 + "x" + ")" * 50):
+        assert parse_size(text) == x
+
+
+def test_digits_of_any_script_are_digits():
+    assert parse_size("٣*x + १२") == 3 * x + 12 and parse_size("x٣").name == "x3"
+    with pytest.raises(NotationError, match="not a name") as error:
+        parse_size("٣*x + ፩")             # a one that no place value makes a digit
+    assert error.value.position == 6
 
 
 def test_names_are_normalised_as_labels_are():
