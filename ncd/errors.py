@@ -82,9 +82,10 @@ class NcdError(ValueError):
     """
 
     def __init__(self, what: str, /, where: str | None = None, **details: str | list[str] | None):
-        self.what = what = escaped(what)
+        self.what = what = escaped(str(what))
         here = user_location()
-        self.where = ", ".join(escaped(part) for part in (here if where != "here" else None, where) if part)
+        places = (here if where != "here" else None, where)
+        self.where = ", ".join(escaped(str(part)) for part in places if part)
         self.details = {name: escaped(text) if isinstance(text, str) else [escaped(line) for line in text]
                         for name, text in details.items() if text}
         lines = [what]
@@ -127,6 +128,14 @@ class RuleError(NcdError):
 
 class LoadError(NcdError):
     """A model that cannot be found or a file that is not a valid diagram."""
+
+
+class ArgumentError(NcdError, TypeError):
+    """An argument of the wrong kind: a number for a text, an array for a diagram."""
+
+
+class SizeArgumentError(ArgumentError, SizeError):
+    """An argument that is no size, where a size is wanted."""
 
 
 class InputError(NcdError):

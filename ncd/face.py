@@ -5,22 +5,31 @@ Core syntax cannot import interpretations, and JAX and SymPy load only when aske
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from typing import Any
+
 from ncd.build import combinators  # noqa: F401  (attaches block, repeat, lift, rename, bind, on)
+from ncd.core.argument import public
 from ncd.core.category import Diagram
+from ncd.interpret.interpretation import Interpretation
 
 
-def to_jax(diagram: Diagram, interpretation=None, **sizes: int):
+@public
+def to_jax(diagram: Diagram, interpretation: Interpretation | None = None, **sizes: int):
     """The diagram as a JAX function, see :func:`ncd.interpret.jax.compile_diagram`."""
     from ncd.interpret.jax import JAX, compile_diagram
     return compile_diagram(diagram, interpretation or JAX, **sizes)
 
 
-def init(diagram: Diagram, key=0, **sizes):
+@public
+def init(diagram: Diagram, key: Any = 0, **sizes):
     """Initial parameters as a pytree by place, see :func:`ncd.interpret.jax.init`."""
     from ncd.interpret.jax import init
     return init(diagram, key, **sizes)
 
 
+@public
 def to_numpy(diagram: Diagram, **sizes: int):
     """The diagram as a NumPy function in float64, called as its JAX function is.
 
@@ -38,17 +47,18 @@ def to_numpy(diagram: Diagram, **sizes: int):
     return program
 
 
-def cost(diagram: Diagram, convention=None, interpretation=None, partial: bool = False, taps="dense",
-         masks="dense"):
+@public
+def cost(diagram: Diagram, convention: Any = None, interpretation: Interpretation | None = None,
+         partial: bool = False, taps: str = "dense", masks: str | Mapping = "dense"):
     """The cost as formulas in the axis sizes, see :func:`ncd.interpret.cost.measure`."""
     from ncd.interpret.cost import COST, measure
     return measure(diagram, convention, interpretation or COST, partial, taps, masks)
 
 
-def draw(diagram: Diagram, path=None, depth: int = 0, theme: str = "light", **options):
+@public
+def draw(diagram: Diagram, path: str | os.PathLike | None = None, depth: int = 0,
+         theme: str = "light", **options):
     """The picture: the SVG text, or a file by its suffix, see :func:`ncd.interpret.draw.draw`."""
-    import os
-
     from ncd.interpret.draw import draw
     page = None
     if path is not None and os.fspath(path).lower().endswith(".html"):
@@ -57,18 +67,21 @@ def draw(diagram: Diagram, path=None, depth: int = 0, theme: str = "light", **op
     return draw(diagram, path, depth, theme, page, **options)
 
 
+@public
 def listing(diagram: Diagram) -> str:
     """One operation a line with its type."""
     from ncd.core.text import listing
     return listing(diagram)
 
 
+@public
 def to_json(diagram: Diagram) -> str:
     """The diagram as JSON text, see :mod:`ncd.core.serial`."""
     from ncd.core.serial import to_json
     return to_json(diagram)
 
 
+@public
 def check(diagram: Diagram) -> Diagram:
     """The diagram itself, after its wire graph was checked, see :mod:`ncd.core.check`."""
     from ncd.core.check import check
@@ -76,12 +89,14 @@ def check(diagram: Diagram) -> Diagram:
     return diagram
 
 
+@public
 def picture(diagram: Diagram) -> str:
     """The SVG that a notebook shows."""
     from ncd.interpret.draw import svg
     return svg(diagram)
 
 
+@public
 def displayed(diagram: Diagram) -> tuple[str, str]:
     """What marimo shows: the kind of the data and the data, as its protocol ``_mime_`` wants them.
 
@@ -92,37 +107,43 @@ def displayed(diagram: Diagram) -> tuple[str, str]:
     return "image/svg+xml", picture(diagram)
 
 
-def reverse(diagram: Diagram, wrt=None, policy="everything", faster: bool = True):
+@public
+def reverse(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faster: bool = True):
     """The reverse derivative as a lens, see :func:`ncd.interpret.derivative.reverse`."""
     from ncd.interpret.derivative import reverse
     return reverse(diagram, wrt, policy, faster)
 
 
-def forward(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
+@public
+def forward(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Diagram:
     """The pushforward of values and tangents, see :func:`ncd.interpret.derivative.forward`."""
     from ncd.interpret.derivative import forward
     return forward(diagram, wrt, faster)
 
 
-def gradient(diagram: Diagram, wrt=None, value: bool = False, policy="everything",
+@public
+def gradient(diagram: Diagram, wrt: Any = None, value: bool = False, policy: Any = "everything",
              faster: bool = True) -> Diagram:
     """The gradient of a scalar diagram, see :func:`ncd.interpret.derivative.gradient`."""
     from ncd.interpret.derivative import gradient
     return gradient(diagram, wrt, value, policy, faster)
 
 
-def vjp(diagram: Diagram, wrt=None, policy="everything", faster: bool = True) -> Diagram:
+@public
+def vjp(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faster: bool = True) -> Diagram:
     """The value and the pulled-back cotangents, see :func:`ncd.interpret.derivative.vjp`."""
     from ncd.interpret.derivative import vjp
     return vjp(diagram, wrt, policy, faster)
 
 
-def hessian_vector(diagram: Diagram, wrt=None, faster: bool = True) -> Diagram:
+@public
+def hessian_vector(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Diagram:
     """The Hessian times a vector, see :func:`ncd.interpret.derivative.hessian_vector`."""
     from ncd.interpret.derivative import hessian_vector
     return hessian_vector(diagram, wrt, faster)
 
 
+@public
 def transpose(diagram: Diagram) -> Diagram:
     """The transpose of a linear diagram, see :func:`ncd.interpret.derivative.transposed`."""
     from ncd.interpret.derivative import transposed

@@ -9,30 +9,24 @@ from ncd.build.generators import (
     eigh,
     elementwise,
     equal,
-    flip,
     gather,
-    index,
     iota,
     key,
     maximum,
     minimum,
     opaque,
-    pad,
     parameter,
     random,
     reduce,
-    repeat_axis,
     scan,
     segment,
-    slice_axis,
     solve,
     stop,
     topk,
-    transpose,
     where,
-    window,
 )
 from ncd.build.notation import einsum, rearrange, reindex
+from ncd.build.reindexing import flip, index, pad, repeat_axis, slice_axis, transpose, window
 from ncd.build.trace import diagram, size
 from ncd.ops.picture import Glyph
 from ncd.ops.source import Initialiser

@@ -5,10 +5,12 @@ from __future__ import annotations
 from ncd.build import align
 from ncd.build.capture import check_around
 from ncd.build.notation import axes_of, size_of
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
+from ncd.core.size import SizeLike
 from ncd.core.symbols import symbols
 from ncd.errors import AxisError
 from ncd.ops.control import Block, Scan
@@ -16,6 +18,7 @@ from ncd.ops.pointwise import Map
 from ncd.ops.scalar import ADD
 
 
+@public
 def block(diagram: Diagram, title: str, tied: bool = False) -> Diagram:
     """The diagram as one named box, interpreted once and shared wherever it stands.
 
@@ -26,7 +29,8 @@ def block(diagram: Diagram, title: str, tied: bool = False) -> Diagram:
     return Block(title, diagram, tied).diagram
 
 
-def repeat(diagram: Diagram, times, axis: str = "layer", share: bool = False,
+@public
+def repeat(diagram: Diagram, times: SizeLike, axis: str = "layer", share: bool = False,
            title: str = "repeat") -> Diagram:
     """The diagram composed with itself: f ; f ; … ; f.
 
@@ -55,6 +59,7 @@ def repeat(diagram: Diagram, times, axis: str = "layer", share: bool = False,
                 title).diagram
 
 
+@public
 def residual(diagram: Diagram) -> Diagram:
     """copy ; (f ⊗ id) ; add.
 
@@ -76,7 +81,8 @@ def residual(diagram: Diagram) -> Diagram:
     return Diagram.from_graph(graph)
 
 
-def lift(diagram: Diagram, axes: str, stack: bool = False) -> Diagram:
+@public
+def lift(diagram: Diagram, axes: object, stack: bool = False) -> Diagram:
     """Broadcast over new axes, put in front of every array: ``d.lift("h b=32")``.
 
     >>> from ncd import nn
@@ -89,6 +95,7 @@ def lift(diagram: Diagram, axes: str, stack: bool = False) -> Diagram:
     return align.lift(diagram, tuple(found), stack)
 
 
+@public
 def rename(diagram: Diagram, **labels: str) -> Diagram:
     """Rename axes: ``d.rename(x="y")``; costs nothing and never merges two axes.
 
@@ -101,7 +108,8 @@ def rename(diagram: Diagram, **labels: str) -> Diagram:
     return align.rename(diagram, labels)
 
 
-def bind(diagram: Diagram, **sizes) -> Diagram:
+@public
+def bind(diagram: Diagram, **sizes: SizeLike) -> Diagram:
     """Replace size symbols: ``d.bind(x=128, m="h*k")``.
 
     An axis that was renamed still has its size: ``d.rename(x="n").bind(n=5)`` binds x.
@@ -113,6 +121,7 @@ def bind(diagram: Diagram, **sizes) -> Diagram:
     return align.bind(diagram, {name: size_of(value) for name, value in sizes.items()})
 
 
+@public
 def aligned(diagram: Diagram, dom: str | Ty) -> Diagram:
     """The diagram called on arrays of a given type: instantiated and lifted to it."""
     return align.align(diagram, (dom if isinstance(dom, Ty) else Ty(dom)).inside, guard="all")

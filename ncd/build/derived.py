@@ -7,8 +7,9 @@ inner product over two norms.
 from __future__ import annotations
 
 from ncd.build.generators import elementwise, equal, iota, maximum, reduce
-from ncd.build.notation import labels_of, one_axis
+from ncd.build.notation import one_axis
 from ncd.build.trace import pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
@@ -17,6 +18,7 @@ from ncd.ops.multilinear import Einsum, Reindex, affine
 from ncd.ops.scalar import TO_FLOAT
 
 
+@public
 def unit(left: str, right: str) -> Diagram:
     """The identity matrix as an array from nothing: the left-closing semicircle.
 
@@ -27,10 +29,11 @@ def unit(left: str, right: str) -> Diagram:
     >>> print(unit("i", "j"))
      -> i j=i
     """
-    first, (label,) = one_axis(left), labels_of(right)
+    first, label = one_axis(left), one_axis(right).label
     return Einsum((), (), Array((first, Axis(label, first.size))), (0, 0)).diagram
 
 
+@public
 def cup(label: str) -> Diagram:
     """The inner product: the right-closing semicircle that joins two wires.
 
@@ -44,6 +47,7 @@ def cup(label: str) -> Diagram:
     return Einsum((Array((axis,)), Array((axis,))), ((0,), (0,)), Array(), ()).diagram
 
 
+@public
 def diagonal(left: str, right: str) -> Diagram:
     """The diagonal of a square array.
 
@@ -53,11 +57,12 @@ def diagonal(left: str, right: str) -> Diagram:
     >>> print(diagonal("k", "l").on("b k=3 l=3"))
     b k=3 l=3 -> b k=3
     """
-    first, (label,) = one_axis(left), labels_of(right)
+    first, label = one_axis(left), one_axis(right).label
     array = Array((first, Axis(label, first.size)))
     return Einsum((array,), ((0, 0),), Array((first,)), (0,)).diagram
 
 
+@public
 def bend(diagram: Diagram, label: str) -> Diagram:
     """The associated transpose: an output axis of a linear diagram moved to its input.
 
@@ -85,6 +90,7 @@ def bend(diagram: Diagram, label: str) -> Diagram:
     return (lifted >> trace_.diagram).rename(**{str(inner): label})
 
 
+@public
 def one_hot(label: str) -> Diagram:
     """The unit vector of an index.
 
@@ -101,6 +107,7 @@ def one_hot(label: str) -> Diagram:
                  (Array((), "int", axis.size),))
 
 
+@public
 def relabel(**labels: str) -> Diagram:
     """The same array under other labels: ``relabel(n="m")``; a reindexing that costs nothing.
 
@@ -115,6 +122,7 @@ def relabel(**labels: str) -> Diagram:
     return Reindex(array, axes, tuple(affine(0, {new: 1}) for new in labels.values())).diagram
 
 
+@public
 def normalise(label: str, epsilon: float = 0.0) -> Diagram:
     """Entries as shares of their sum along an axis.
 
@@ -128,6 +136,7 @@ def normalise(label: str, epsilon: float = 0.0) -> Diagram:
     return trace(lambda a: a / (total(a) + epsilon if epsilon else total(a)), total.dom.inside)
 
 
+@public
 def cosine(label: str, epsilon: float = 1e-12) -> Diagram:
     """The cosine of the angle between two vectors.
 

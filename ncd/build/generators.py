@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from ncd.build.capture import check_around
 from ncd.build.notation import axes_of, labels_of, monoid, one_array, one_axis
+from ncd.build.reindexing import (  # noqa: F401 (with them each primitive is a function here)
+    flip,
+    index,
+    pad,
+    repeat_axis,
+    slice_axis,
+    transpose,
+    window,
+)
 from ncd.build.trace import Wire, pointwise
+from ncd.core.argument import public, shown
 from ncd.core.array import Array
 from ncd.core.axis import Axis, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
-from ncd.core.size import Size, as_size
+from ncd.core.size import Size, SizeLike, as_size
 from ncd.errors import AxisError, NcdError, NotationError
 from ncd.ops import scalar
 from ncd.ops.control import Opaque, Scan
 from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Eigh, Solve
 from ncd.ops.monoid import Monoid
-from ncd.ops.multilinear import Concat, Reindex, affine
+from ncd.ops.multilinear import Concat
 from ncd.ops.picture import Glyph
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Constant, Initialiser, Iota, Key, Parameter, Random
 
 SCALAR = Array()
+MAX_ARRAYS = 10_000
 
 
+@public
 def elementwise(function: scalar.ScalarFunction | str, *constants) -> Diagram:
     """A scalar function as a diagram on scalars; it lifts over every axis of what it is given.
 
@@ -44,6 +56,7 @@ def elementwise(function: scalar.ScalarFunction | str, *constants) -> Diagram:
     return Map(function, tuple(Array((), kind) for kind in kinds), constants).diagram
 
 
+@public
 def where(condition, yes, no) -> Wire:
     """One wire where a condition holds, another where it does not: ``where(mask, x, 0)``.
 
@@ -54,22 +67,26 @@ def where(condition, yes, no) -> Wire:
     return pointwise(scalar.WHERE, condition, yes, no)
 
 
+@public
 def maximum(x, y) -> Wire:
     """The larger of two wires or numbers, entry by entry."""
     return pointwise(scalar.MAXIMUM, x, y)
 
 
+@public
 def minimum(x, y) -> Wire:
     """The smaller of two wires or numbers, entry by entry."""
     return pointwise(scalar.MINIMUM, x, y)
 
 
+@public
 def equal(x, y) -> Wire:
     """Where two wires or numbers are equal, entry by entry."""
     return pointwise(scalar.EQUAL, x, y)
 
 
-def reduce(operation, labels: str) -> Diagram:
+@public
+def reduce(operation: Monoid | str, labels: str) -> Diagram:
     """Fold axes by a monoid: ``reduce("sum", "x y")``.
 
     Type:      x y -> ()
@@ -88,6 +105,7 @@ def _folded(row: Monoid) -> str:
     return "bool" if row.function.dtype == "bool" else "float"
 
 
+@public
 def topk(text: str) -> Diagram:
     """The k largest entries along an axis and their positions: ``topk("x -> k=2")``.
 
@@ -101,6 +119,7 @@ def topk(text: str) -> Diagram:
     return TopK(Array((axis,)), axis.label, one_axis(right)).diagram
 
 
+@public
 def gather(label: str) -> Diagram:
     """Read an array at integer positions along one axis: ``gather("n")``.
 
@@ -114,7 +133,8 @@ def gather(label: str) -> Diagram:
     return Gather(Array((axis,)), Array((), "int", axis.size), axis.label).diagram
 
 
-def segment(operation, text: str) -> Diagram:
+@public
+def segment(operation: Monoid | str, text: str) -> Diagram:
     """Fold entries into the segments that integers name: ``segment("sum", "e -> n")``.
 
     Type:      e, e : index(n) -> n
@@ -130,6 +150,7 @@ def segment(operation, text: str) -> Diagram:
                    axis.label, out).diagram
 
 
+@public
 def concat(label: str, arrays: int = 2) -> Diagram:
     """Join arrays end to end along one axis: ``concat("x")``.
 
@@ -138,13 +159,14 @@ def concat(label: str, arrays: int = 2) -> Diagram:
     >>> print(concat("x").on("b x=3, b x=4"))
     b x=3, b x=4 -> b x=7
     """
-    if arrays < 1:
-        raise NcdError("concatenation joins at least one array")
+    if not 1 <= arrays <= MAX_ARRAYS:
+        raise NcdError(f"concatenation joins from 1 to {MAX_ARRAYS} arrays", have=shown(arrays))
     name = one_axis(label).label
     return Concat(tuple(Array((Axis(name, Size.symbol(derived(name, str(n)))),))
                         for n in range(1, arrays + 1)), name).diagram
 
 
+@public
 def solve(text: str) -> Diagram:
     """Solve a square linear system: ``solve("i j")``.
 
@@ -158,6 +180,7 @@ def solve(text: str) -> Diagram:
     return Solve(Array((row, column)), Array((row,)), row.label, column.label).diagram
 
 
+@public
 def eigh(text: str, out: str = "e") -> Diagram:
     """Eigenvalues and eigenvectors of a symmetric matrix: ``eigh("i j", "e")``.
 
@@ -185,6 +208,7 @@ def _arrow(text: str) -> tuple[str, str]:
     return left, right
 
 
+@public
 def iota(axis: str) -> Diagram:
     """The positions along an axis: ``-> x : index(x)``, out[i] = i.
 
@@ -194,6 +218,7 @@ def iota(axis: str) -> Diagram:
     return Iota(one_axis(axis)).diagram
 
 
+@public
 def constant(value, array: str = "()") -> Diagram:
     """A number or a literal array: ``constant(0.5)``, ``constant([[1, 0]], "a=1 b=2")``.
 
@@ -206,6 +231,7 @@ def constant(value, array: str = "()") -> Diagram:
     return Constant(value, parsed).diagram
 
 
+@public
 def parameter(name: str, array: str, init: Initialiser | str | None = None, tied: bool = False,
               stored: bool = False) -> Diagram:
     """A learned array, named by its place: ``parameter("weight", "m k")``.
@@ -222,6 +248,7 @@ def parameter(name: str, array: str, init: Initialiser | str | None = None, tied
     return Parameter(name, one_array(array), init, tied, stored).diagram
 
 
+@public
 def key(name: str = "key", tied: bool = False) -> Diagram:
     """A random key drawn by its place: ``-> () : key``.
 
@@ -231,6 +258,7 @@ def key(name: str = "key", tied: bool = False) -> Diagram:
     return Key(name, (), tied).diagram
 
 
+@public
 def random(distribution: str, axes: str = "") -> Diagram:
     """Random numbers from a key: ``random("normal", "x y")``.
 
@@ -242,6 +270,7 @@ def random(distribution: str, axes: str = "") -> Diagram:
     return Random(distribution, Array((), "key"), axes_of(axes)).diagram
 
 
+@public
 def stop() -> Diagram:
     """The identity whose derivative is zero: ``() -> ()``.
 
@@ -251,108 +280,7 @@ def stop() -> Diagram:
     return Stop(SCALAR).diagram
 
 
-def index(**positions) -> Diagram:
-    """Read one entry along axes: ``index(x=2)``; a negative number counts from the end.
-
-    Type:      x -> ()
-    Equation:  out = a[2]
-    Source:    Neural Circuit Diagrams, indexes.
-
-    >>> print(index(x=-1).to_numpy()([1.0, 2.0]))
-    2.0
-    """
-    axes, rows = [], []
-    for label, position in positions.items():
-        axis, place = Axis(label), as_size(position)
-        if place.constant is not None and place.constant < 0:
-            place = axis.size + place
-        axes.append(axis)
-        rows.append(affine(place))
-    return Reindex(Array(axes), (), tuple(rows)).diagram
-
-
-def slice_axis(label: str, start=0, stop=None, step: int = 1) -> Diagram:
-    """Entries start, start + step, … below stop along an axis: ``slice_axis("x", 1, 5)``.
-
-    Type:      x -> x=⌈(stop − start)/step⌉
-
-    >>> print(slice_axis("x", 1, step=2).to_numpy()([0.0, 1.0, 2.0, 3.0]))
-    [1. 3.]
-    """
-    axis = Axis(label)
-    def place(value):
-        value = as_size(value)
-        return axis.size + value if value.constant is not None and value.constant < 0 else value
-    first = place(start)
-    if as_size(step).constant is not None and as_size(step).constant < 1:
-        raise NcdError(f"a slice of step {step}", want="a positive step", mend="reverse the axis with flip")
-    last = axis.size if stop is None else place(stop)
-    step = as_size(step)
-    out = Axis(label, (last - first + step - 1) // step)
-    return Reindex(Array((axis,)), (out,), (affine(first, {label: step}),)).diagram
-
-
-def flip(label: str) -> Diagram:
-    """Reverse an axis: out[i] = a[n − 1 − i].
-
-    >>> print(flip("x").to_numpy()([1.0, 2.0]))
-    [2. 1.]
-    """
-    axis = Axis(label)
-    return Reindex(Array((axis,)), (axis,), (affine(axis.size - 1, {label: -1}),)).diagram
-
-
-def pad(label: str, before=0, after=0, fill: float = 0.0) -> Diagram:
-    """Put ``fill`` before and after an axis.
-
-    Type:      x -> x=x+before+after
-
-    >>> print(pad("x", 1, 2).to_numpy()([5.0]))
-    [0. 5. 0. 0.]
-    """
-    axis = Axis(label)
-    out = Axis(label, axis.size + as_size(before) + as_size(after))
-    return Reindex(Array((axis,)), (out,), (affine(-as_size(before), {label: 1}),), float(fill)).diagram
-
-
-def repeat_axis(axes: str) -> Diagram:
-    """Repeat along new axes: ``repeat_axis("h=8")`` is () -> h=8, out[h] = a.
-
-    >>> print(repeat_axis("h=8").on("x"))
-    x -> x h=8
-    """
-    return Reindex(SCALAR, axes_of(axes), ()).diagram
-
-
-def transpose(order: str) -> Diagram:
-    """Put axes in an order: ``transpose("k x")`` takes an array of x and k to k x.
-
-    >>> print(transpose("k x").on("x k"))
-    x k -> k x
-    """
-    array = Array(axes_of(order))
-    return Reindex(array, array.axes, tuple(affine(0, {label: 1}) for label in array.labels)).diagram
-
-
-def window(label: str, kernel: str, stride=1, dilation=1, padding=0, fill: float = 0.0,
-           out: str | None = None) -> Diagram:
-    """The windows of an axis: the contraction with the convolution tensor ★.
-
-    Type:      x -> x' j,  x' = ⌊(x + 2p − d(j − 1) − 1)/s⌋ + 1 under the label of x
-    Equation:  out[i, j] = a[s·i + d·j − p], and ``fill`` outside
-    Source:    Neural Circuit Diagrams, convolution (the tensor ★; our derivation).
-
-    >>> print(window("x", "j=3", stride=2, padding=1))
-    x -> x=(x+1)//2 j=3
-    """
-    axis, inner = Axis(label), one_axis(kernel)
-    s, d, p = as_size(stride), as_size(dilation), as_size(padding)
-    size = (axis.size + p * 2 - d * (inner.size - 1) - 1) // s + 1
-    place = Axis(out or label, size)
-    row = affine(-p, ((place.label, s), (inner.label, d)))
-    return Reindex(Array((axis,)), (place, inner), (row,), None if p == 0 else float(fill)).diagram
-
-
+@public
 def scan(body: Diagram, axis: str, states: int = 1, sequences: int = 0, reverse: bool = False,
          share: bool = True, title: str = "scan") -> Diagram:
     """Run a diagram along an axis, the states of a step going into the next.
@@ -377,8 +305,10 @@ def scan(body: Diagram, axis: str, states: int = 1, sequences: int = 0, reverse:
     return Scan(body, axis_, states, arrays, reverse, share, title).diagram
 
 
+@public
 def opaque(name: str, signature: str, deterministic: bool = True, linear: tuple[int, ...] = (),
-           glyph: Glyph | None = None, flops=None, transcendentals=None) -> Diagram:
+           glyph: Glyph | None = None, flops: SizeLike | None = None,
+           transcendentals: SizeLike | None = None) -> Diagram:
     """A function of your own, known by name: each interpretation is told about it or refuses.
 
     Parameters:

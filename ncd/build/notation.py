@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ncd.core import grammar
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, derived, fresh
 from ncd.core.category import Diagram
@@ -87,6 +88,7 @@ def _letters(terms: list[Term], text: str, sizes: dict[str, Size]) -> tuple[Arra
     return Array(made), letters
 
 
+@public
 def einsum(text: str, semiring: Semiring | str = SUM_PRODUCT, order: str = "least") -> Diagram:
     """A product of arrays summed over the letters that the output lacks.
 
@@ -226,6 +228,7 @@ def _with_views(inputs: list[list[Term]], op: Einsum, output: list[Term], sizes)
     return Diagram.from_graph(graph)
 
 
+@public
 def rearrange(text: str) -> Diagram:
     """Transpose, split, merge and repeat the axes of one array, as its pattern shows.
 
@@ -300,6 +303,7 @@ def _affine_row(text: str, labels: set[str]) -> Row:
     return Row(offset, terms, divisor)
 
 
+@public
 def reindex(text: str, fill: float | None = None, **indices) -> Diagram:
     """Read an array at affine functions of the output's indices.
 

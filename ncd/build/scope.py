@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ncd.build.trace import Trace, current_trace
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation, check_place
@@ -25,6 +26,7 @@ class Scope:
         self.running.scopes.pop()
 
 
+@public
 def scope(name: str) -> Scope:
     """Put what is called inside under a name: ``with ncd.scope("self"): attend(x)``.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from numbers import Rational, Real
 
 from ncd.build.capture import check_around, is_written
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Label
 from ncd.core.category import Diagram
@@ -245,6 +246,7 @@ def _check_cod(function: Callable, diagram: Diagram, cod: tuple[Array, ...]) -> 
                     mend="declare the dtype that it has, as in `x : bool`")
 
 
+@public
 def diagram(signature: str, block: str | bool = False) -> Callable[[Callable], Diagram]:
     """Make a diagram from a Python function: ``@ncd.diagram("y k, x k, x v -> y v")``.
 
@@ -279,6 +281,7 @@ def diagram(signature: str, block: str | bool = False) -> Callable[[Callable], D
     return decorate
 
 
+@public
 def size(label: str) -> Size:
     """The size that an axis has where this is used; outside a diagram, its symbol.
 

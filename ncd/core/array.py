@@ -8,7 +8,7 @@ from functools import cached_property
 from ncd.core.axis import Axis
 from ncd.core.category import Ob
 from ncd.core.size import ONE, Size, as_size
-from ncd.errors import AxisError, NcdError
+from ncd.errors import ArgumentError, AxisError, NcdError
 
 DTYPES = ("float", "int", "bool", "key")
 
@@ -31,12 +31,16 @@ class Array(Ob):
     """
 
     def __init__(self, axes: Iterable[Axis] = (), dtype: str = "float", bound=None):
-        self.axes = tuple(axes)
+        try:
+            self.axes = tuple(axes)
+            self.labels = tuple(axis.label for axis in self.axes)
+        except (TypeError, AttributeError):
+            raise ArgumentError(f"an array has axes, not {axes!r}"[:200], fix='Array([Axis("x")]); '
+                                'ncd.Ty("x k") reads a text') from None
         self.dtype = dtype
         self.bound = None if bound is None else as_size(bound)
-        if dtype not in DTYPES:
-            raise NcdError(f"{dtype!r} is not a dtype", want=", ".join(DTYPES))
-        self.labels = tuple(axis.label for axis in self.axes)
+        if not isinstance(dtype, str) or dtype not in DTYPES:
+            raise NcdError(f"{dtype!r} is not a dtype"[:200], want=", ".join(DTYPES))
         if len(set(self.labels)) != len(self.labels):
             twice = sorted({x for x in self.labels if self.labels.count(x) > 1})
             raise AxisError(f"the label {', '.join(twice)} stands twice in one array",

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cached_property
+from typing import TypeAlias
 
 from ncd.core import floors, grammar  # noqa: F401  (floors attaches how sums of floors are compared)
 from ncd.core.normal import extremum, floor_division, maximum, minimum
@@ -20,6 +22,11 @@ from ncd.errors import NotationError, SizeError
 
 __all__ = ["ONE", "ZERO", "Atom", "Number", "Size", "as_size", "extremum", "floor_division", "maximum",
            "minimum", "parse_size", "symbol"]
+
+# What a size is read from, in the annotations of public functions (``ncd.core.argument`` has the tests):
+# a size, a number, a text such as "2*k", an expression of SymPy; and one for all axes or one for each.
+SizeLike: TypeAlias = "Size | int | float | Fraction | str"
+PerAxis: TypeAlias = "SizeLike | tuple[SizeLike, SizeLike] | Mapping[str, SizeLike]"
 
 _FOLD = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
          "/": lambda a, b: a / b, "//": lambda a, b: a // b, "%": lambda a, b: a % b}
@@ -104,9 +111,9 @@ def as_size(value) -> Size:
         return Size.number(value)
     if isinstance(value, str):
         return parse_size(value)
-    if hasattr(value, "free_symbols"):
+    if hasattr(value, "free_symbols") and hasattr(value, "is_Integer"):
         return _from_sympy(value)
-    if hasattr(value, "__index__") and not getattr(value, "shape", ()):
+    if hasattr(value, "__index__") and not isinstance(value, type) and not getattr(value, "shape", ()):
         return Size.number(value.__index__())
     if isinstance(value, numbers.Real):
         return Size.number(value)

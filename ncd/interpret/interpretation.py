@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ncd.core.category import Diagram
 from ncd.core.check import holds_a_diagram
 from ncd.core.op import Operation
-from ncd.errors import ArityError, NcdError, RuleError, SizeError
+from ncd.errors import ArgumentError, ArityError, NcdError, RuleError, SizeError
 from ncd.interpret.derived import Derived
 from ncd.ops.control import Broadcast, Opaque
 
@@ -119,6 +119,13 @@ class Interpretation:
     box: Callable | None = None
 
     def __post_init__(self):
+        if not isinstance(self.name, str) or not isinstance(self.unlisted, str):
+            raise ArgumentError("an interpretation's name and `unlisted` are texts",
+                                have=f"{self.name!r:.60}, {self.unlisted!r:.60}")
+        for table in (self.rules, self.faster):
+            if not isinstance(table, Mapping):
+                raise ArgumentError(f"rules are a dictionary from operations to functions, not {table!r:.60}",
+                                    fix="Interpretation(name, {MyOperation: rule})")
         if self.unlisted not in ("expand", "box", "raise"):
             raise NcdError(f"unlisted={self.unlisted!r}", want='"expand", "box" or "raise"')
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 from ncd.build.generators import elementwise
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.errors import NcdError
 from ncd.ops.scalar import SCALARS, ScalarFunction
@@ -57,6 +58,7 @@ def _number(what: str, value) -> float:
     return value
 
 
+@public
 def leaky_relu(slope: float = 0.01) -> Diagram:
     """The rectifier with a slope for negative numbers.
 
@@ -71,6 +73,7 @@ def leaky_relu(slope: float = 0.01) -> Diagram:
     return elementwise(LEAKY_RELU, None, _number("the slope", slope))
 
 
+@public
 def elu(alpha: float = 1.0) -> Diagram:
     """The exponential linear unit.
 

@@ -14,10 +14,11 @@ from ncd.build.align import reorder
 from ncd.build.generators import reduce, where
 from ncd.build.notation import axes_of, einsum, size_of
 from ncd.build.trace import Wire, pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram
-from ncd.core.size import Size
+from ncd.core.size import Size, SizeLike
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.nn.softmax import read_empty, softmax
 from ncd.ops import scalar
@@ -80,7 +81,8 @@ class Mask(NamedTuple):
         return pointwise(scalar.BOTH, seen, query - key < self.window)
 
 
-def causal_mask(axes: str = "y x", offset=0) -> Diagram:
+@public
+def causal_mask(axes: str = "y x", offset: SizeLike = 0) -> Diagram:
     """Where a query sees a key that does not come after it.
 
     Type:      -> y x : bool
@@ -94,7 +96,8 @@ def causal_mask(axes: str = "y x", offset=0) -> Diagram:
     return trace(lambda: in_order(Mask.read("causal", None, offset).seen(y, x), (y, x)), ())
 
 
-def window_mask(window, axes: str = "y x", offset=0) -> Diagram:
+@public
+def window_mask(window: SizeLike | None, axes: str = "y x", offset: SizeLike = 0) -> Diagram:
     """Where a query sees one of the last keys: itself and those before it, ``window`` in all.
 
     Type:      -> y x : bool
@@ -147,7 +150,9 @@ def core(y: Label, x: Label, k: Label, v: Label, mask: Mask) -> Diagram:
     return Block("attention", trace(body, dom)).diagram
 
 
-def attention(mask: str | None = None, window=None, offset=0, empty: int | None = None) -> Diagram:
+@public
+def attention(mask: str | None = None, window: SizeLike | None = None, offset: SizeLike = 0,
+              empty: int | None = None) -> Diagram:
     """Scaled dot-product attention.
 
     Type:      y k, x k, x v -> y v             (mask="input": y k, x k, x v, y x : bool -> y v)

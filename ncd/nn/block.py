@@ -6,8 +6,10 @@ from ncd.build.align import describe
 from ncd.build.combinators import residual
 from ncd.build.notation import axes_of
 from ncd.build.trace import trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram
+from ncd.core.size import SizeLike
 from ncd.errors import AxisError
 from ncd.nn.activation import relu
 from ncd.nn.feedforward import feed_forward
@@ -27,6 +29,7 @@ def _check(diagram: Diagram) -> Diagram:
     return diagram
 
 
+@public
 def pre_norm(diagram: Diagram, norm: Diagram) -> Diagram:
     """A residual around a normalised function: ``pre_norm(feed_forward(), layer_norm("m"))``.
 
@@ -42,6 +45,7 @@ def pre_norm(diagram: Diagram, norm: Diagram) -> Diagram:
     return trace(lambda x, *context: x + diagram(norm(x), *context), diagram.dom.inside)
 
 
+@public
 def post_norm(diagram: Diagram, norm: Diagram) -> Diagram:
     """A normalised residual, Add & Norm: ``post_norm(feed_forward(), layer_norm("m"))``.
 
@@ -58,7 +62,9 @@ def post_norm(diagram: Diagram, norm: Diagram) -> Diagram:
     return trace(lambda x, *context: norm(x + diagram(x, *context)), diagram.dom.inside)
 
 
-def transformer_block(axes: str = "x m", hidden: str = "f", heads=None, width=None, *, pre: bool = True,
+@public
+def transformer_block(axes: str = "x m", hidden: str = "f", heads: SizeLike | None = None,
+                      width: SizeLike | None = None, *, pre: bool = True,
                       causal: bool = False, dropout: float = 0.0, activation: Diagram = relu) -> Diagram:
     """Self-attention, then a feed-forward block, each in a residual with a layer norm.
 

@@ -14,11 +14,12 @@ from functools import cached_property
 from ncd.build.generators import equal
 from ncd.build.notation import axes_of, one_axis, size_of
 from ncd.build.trace import pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
-from ncd.core.size import ZERO, Size
+from ncd.core.size import ZERO, PerAxis, Size, SizeLike
 from ncd.errors import AxisError, NotationError, SizeError
 from ncd.nn.defined import OnOneArray, placed
 from ncd.nn.linear import linear
@@ -177,7 +178,9 @@ def _channels(text: str) -> tuple[tuple[Axis, ...], tuple[Axis, ...]]:
     return axes_of(left), axes_of(right)
 
 
-def convolution(spatial: str, channels: str, kernel=3, stride=1, dilation=1, padding=0, groups=1,
+@public
+def convolution(spatial: str, channels: str, kernel: PerAxis = 3, stride: PerAxis = 1, dilation: PerAxis = 1,
+                padding: PerAxis = 0, groups: SizeLike = 1,
                 bias: bool = True, transpose: bool = False, output=None, name: str | None = None) -> Diagram:
     """A learned convolution over named axes, any number of them.
 
@@ -240,7 +243,9 @@ def _multiple(axis: Axis, groups: Size) -> Axis:
     return Axis(axis.label, groups * Size.symbol(derived(axis.label, "group")))
 
 
-def depthwise_separable(spatial: str, channels: str, kernel=3, stride=1, dilation=1, padding=0,
+@public
+def depthwise_separable(spatial: str, channels: str, kernel: PerAxis = 3, stride: PerAxis = 1,
+                        dilation: PerAxis = 1, padding: PerAxis = 0,
                         bias: bool = True, name: str | None = None) -> Diagram:
     """A convolution of each channel by itself, then a linear map of the channels.
 
@@ -264,7 +269,8 @@ def depthwise_separable(spatial: str, channels: str, kernel=3, stride=1, dilatio
     return Block(title, body, tied).diagram
 
 
-def star(i: str, j: str, x: str, stride=1, dilation=1, padding=0) -> Diagram:
+@public
+def star(i: str, j: str, x: str, stride: PerAxis = 1, dilation: PerAxis = 1, padding: PerAxis = 0) -> Diagram:
     """The tensor ★ of one axis: windows i, kernel j, array x.
 
     Type:      -> i j x; an i of no stated size has the number of windows on x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ncd.build.notation import one_axis
 from ncd.build.trace import trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram
@@ -21,6 +22,7 @@ def _axes(features: str, hidden: str) -> tuple[Axis, Axis]:
     return m, f
 
 
+@public
 def feed_forward(features: str = "m", hidden: str = "f", activation: Diagram = relu,
                  bias: bool = True) -> Diagram:
     """Two linear maps with a function of each entry between: ``feed_forward("m", "f=2048")``.
@@ -41,6 +43,7 @@ def feed_forward(features: str = "m", hidden: str = "f", activation: Diagram = r
     return Block("feed_forward", trace(body, (Array((m,)),))).diagram
 
 
+@public
 def gated_feed_forward(features: str = "m", hidden: str = "f", activation: Diagram = silu,
                        bias: bool = False) -> Diagram:
     """A feed-forward block whose hidden entries are gated by another linear map.

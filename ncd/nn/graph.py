@@ -9,6 +9,7 @@ from __future__ import annotations
 from ncd.build.generators import elementwise, equal, gather, maximum, reduce, where
 from ncd.build.notation import axes_of, one_axis
 from ncd.build.trace import Wire, pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
@@ -43,6 +44,7 @@ def _adjacency(nodes: str) -> Array:
     return Array((axes[0], Axis(label, axes[0].size)))
 
 
+@public
 def normalised_adjacency(nodes: str) -> Diagram:
     """The adjacency matrix with loops, normalised by the degrees on both sides.
 
@@ -66,6 +68,7 @@ def normalised_adjacency(nodes: str) -> Diagram:
     return trace(body, (array,))
 
 
+@public
 def graph_convolution(nodes: str, channels: str, normalised: bool = True, bias: bool = True,
                       name: str | None = None) -> Diagram:
     """Each node takes a linear map of its neighbours' features.
@@ -116,6 +119,7 @@ def _folded(fold: str, values: Wire, index: Wire, axis: Axis, out: Axis, empty: 
     return where(equal(found, MONOIDS[fold].unit), empty, found)
 
 
+@public
 def message_passing(fold: str = "sum", nodes: str = "n", edges: str = "e",
                     message: Diagram | None = None, empty: float = 0.0) -> Diagram:
     """Each node folds the messages of the edges that end there.
@@ -154,6 +158,7 @@ def message_passing(fold: str = "sum", nodes: str = "n", edges: str = "e",
     return trace(body, (features, index, index))
 
 
+@public
 def graph_isomorphism(channels: str, hidden: str, nodes: str = "n", edges: str = "e",
                       activation: Diagram | ScalarFunction | str = "relu", bias: bool = True,
                       name: str | None = None) -> Diagram:
@@ -192,6 +197,7 @@ def _segments(text: str) -> tuple[Axis, Axis]:
     return left[0], right[0]
 
 
+@public
 def segment_softmax(text: str) -> Diagram:
     """Softmax within each segment, as over the edges that end in one node.
 
@@ -214,6 +220,7 @@ def segment_softmax(text: str) -> Diagram:
     return trace(body, (Array((e,)), Array((e,), "int", n.size)))
 
 
+@public
 def readout(fold: str, text: str, empty: float = 0.0) -> Diagram:
     """One vector for each graph of a batch: the fold of its nodes.
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from ncd.build.notation import axes_of
 from ncd.build.trace import trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Diagram
@@ -94,6 +95,7 @@ def project(inputs: tuple[Axis, ...], outputs: tuple[Axis, ...], bias: bool = Tr
     return Linear(array, array.labels, tuple(outputs), bool(bias), init, *placed(name, "linear")).diagram
 
 
+@public
 def linear(text: str, bias: bool = True, name: str | None = None,
            init: Initialiser | None = None) -> Diagram:
     """A learned linear map between any axes: ``linear("m -> k h")``, ``linear("m -> d=64")``.
@@ -209,6 +211,7 @@ def _table(text: str, init: Initialiser | None) -> tuple[Axis, tuple[Axis, ...],
     return axes[0], features, Initialiser("normal", 1.0, fan) if init is None else init
 
 
+@public
 def embedding(text: str, name: str | None = None, init: Initialiser | None = None) -> Diagram:
     """A learned row for each integer: ``embedding("v m")``; the first axis is the entries.
 
@@ -228,6 +231,7 @@ def embedding(text: str, name: str | None = None, init: Initialiser | None = Non
                      *placed(name, "embedding")).diagram
 
 
+@public
 def unembedding(text: str, name: str | None = None, init: Initialiser | None = None) -> Diagram:
     """A score for each entry of a table: ``unembedding("v m")``, written as its embedding is.
 

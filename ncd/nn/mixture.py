@@ -10,6 +10,7 @@ from __future__ import annotations
 from ncd.build.generators import elementwise
 from ncd.build.notation import einsum, one_axis, size_of
 from ncd.build.trace import trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
@@ -25,6 +26,7 @@ from ncd.ops.scalar import ScalarFunction
 from ncd.ops.source import Initialiser, Parameter
 
 
+@public
 def router(channels: str, experts: str, top: int | str = 2, normalised: bool = True,
            chosen: str = "choice", name: str | None = None) -> Diagram:
     """The experts of a token and their gates.
@@ -60,6 +62,7 @@ def router(channels: str, experts: str, top: int | str = 2, normalised: bool = T
     return Block(title, trace(body, (Array((m,)),)), tied).diagram
 
 
+@public
 def mixture_of_experts(channels: str, hidden: str, experts: str, top: int | str = 2,
                        normalised: bool = True, activation: Diagram | ScalarFunction | str = "relu",
                        bias: bool = True, sparse: bool = False, name: str | None = None) -> Diagram:

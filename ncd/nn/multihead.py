@@ -8,11 +8,12 @@ from typing import NamedTuple
 from ncd.build.derived import relabel
 from ncd.build.notation import axes_of, size_of
 from ncd.build.trace import Wire, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
-from ncd.core.size import Size
+from ncd.core.size import Size, SizeLike
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.nn.attention import Mask, core, in_order
 from ncd.nn.linear import project
@@ -101,8 +102,11 @@ def _attend(title: str, axes: str, heads, width, groups, mask: Mask, rotary, bia
     return Block(title, trace(body, (*arrays, *mask.inputs(y, x)))).diagram
 
 
-def multi_head_attention(axes: str = "y m, x m", heads=None, width=None, *, mask: str | None = None,
-                         window=None, offset=0, empty: int | None = None, rotary=None,
+@public
+def multi_head_attention(axes: str = "y m, x m", heads: SizeLike | None = None,
+                         width: SizeLike | None = None, *, mask: str | None = None,
+                         window: SizeLike | None = None, offset: SizeLike = 0, empty: int | None = None,
+                         rotary: float | bool | None = None,
                          bias: bool = False) -> Diagram:
     """Attention in several heads, each on its own projection: queries from y, keys and values from x.
 
@@ -125,7 +129,9 @@ def multi_head_attention(axes: str = "y m, x m", heads=None, width=None, *, mask
                    rotary, bias)
 
 
-def cross_attention(axes: str = "y m, x m", heads=None, width=None, *, mask: str | None = None,
+@public
+def cross_attention(axes: str = "y m, x m", heads: SizeLike | None = None, width: SizeLike | None = None, *,
+                    mask: str | None = None,
                     empty: int | None = None, bias: bool = False) -> Diagram:
     """Multi-head attention from one sequence to another, whose features may be others.
 
@@ -147,9 +153,12 @@ def cross_attention(axes: str = "y m, x m", heads=None, width=None, *, mask: str
     return _attend("cross_attention", axes, heads, width, None, Mask.read(mask, None, 0, empty), None, bias)
 
 
-def grouped_query_attention(axes: str = "y m, x m", groups="g", heads=None, width=None, *,
-                            mask: str | None = None, window=None, offset=0, empty: int | None = None,
-                            rotary=None, bias: bool = False) -> Diagram:
+@public
+def grouped_query_attention(axes: str = "y m, x m", groups: SizeLike = "g", heads: SizeLike | None = None,
+                            width: SizeLike | None = None, *,
+                            mask: str | None = None, window: SizeLike | None = None, offset: SizeLike = 0,
+                            empty: int | None = None,
+                            rotary: float | bool | None = None, bias: bool = False) -> Diagram:
     """Multi-head attention in which the heads of a group share their keys and values.
 
     Type:      y m, x m -> y m                  (mask="input": with a third input y x : bool)
@@ -168,8 +177,11 @@ def grouped_query_attention(axes: str = "y m, x m", groups="g", heads=None, widt
                    Mask.read(mask, window, offset, empty), rotary, bias)
 
 
-def self_attention(axes: str = "x m", heads=None, width=None, *, groups=None, mask: str | None = None,
-                   window=None, empty: int | None = None, rotary=None, bias: bool = False) -> Diagram:
+@public
+def self_attention(axes: str = "x m", heads: SizeLike | None = None, width: SizeLike | None = None, *,
+                   groups: SizeLike | None = None, mask: str | None = None,
+                   window: SizeLike | None = None, empty: int | None = None,
+                   rotary: float | bool | None = None, bias: bool = False) -> Diagram:
     """Multi-head attention of a sequence to itself: one copy takes the label y for its positions.
 
     Type:      x m -> x m                       (mask="input": x m, y=x x : bool -> x m)

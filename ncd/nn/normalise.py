@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from ncd.build.notation import axes_of, one_axis, size_of
 from ncd.build.trace import Wire, pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Diagram
-from ncd.core.size import ONE, Size
+from ncd.core.size import ONE, Size, SizeLike
 from ncd.errors import SizeError
 from ncd.nn.defined import OnOneArray, nonnegative, placed, some_axes
 from ncd.nn.statistics import average
@@ -194,6 +195,7 @@ class BatchNormInference(OnOneArray):
         return trace(body, self.dom)
 
 
+@public
 def layer_norm(axes: str, eps: float = 1e-5, scale: bool = True, shift: bool = True,
                name: str | None = None) -> Diagram:
     """Standardise over axes, then scale and shift along them: ``layer_norm("m")``.
@@ -215,6 +217,7 @@ def layer_norm(axes: str, eps: float = 1e-5, scale: bool = True, shift: bool = T
                      *placed(name, "layer_norm")).diagram
 
 
+@public
 def rms_norm(axes: str, eps: float = 1e-6, scale: bool = True, name: str | None = None) -> Diagram:
     """Divide by the root of the mean square, then scale: ``rms_norm("m")``.
 
@@ -232,6 +235,7 @@ def rms_norm(axes: str, eps: float = 1e-6, scale: bool = True, name: str | None 
                    *placed(name, "rms_norm")).diagram
 
 
+@public
 def batch_norm(reduced: str, features: str, eps: float = 1e-5, scale: bool = True, shift: bool = True,
                name: str | None = None) -> Diagram:
     """Standardise each feature over the axes named: ``batch_norm("n x", "c")``.
@@ -252,6 +256,7 @@ def batch_norm(reduced: str, features: str, eps: float = 1e-5, scale: bool = Tru
                      nonnegative("eps", eps), bool(scale), bool(shift), *placed(name, "batch_norm")).diagram
 
 
+@public
 def batch_norm_inference(features: str, eps: float = 1e-5, scale: bool = True, shift: bool = True,
                          name: str | None = None) -> Diagram:
     """Batch normalisation with stored statistics: ``batch_norm_inference("c")``.
@@ -270,7 +275,8 @@ def batch_norm_inference(features: str, eps: float = 1e-5, scale: bool = True, s
                               *placed(name, "batch_norm")).diagram
 
 
-def group_norm(features: str, groups=4, reduced: str = "", eps: float = 1e-5, scale: bool = True,
+@public
+def group_norm(features: str, groups: SizeLike = 4, reduced: str = "", eps: float = 1e-5, scale: bool = True,
                shift: bool = True, name: str | None = None) -> Diagram:
     """Standardise each group of features, together with the axes named.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ncd.build.trace import trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.errors import NcdError
@@ -28,6 +29,7 @@ def _decay(name: str, value) -> float:
     return float(value)
 
 
+@public
 def sgd(rate: float = 0.01, momentum: float = 0.0) -> Diagram:
     """Gradient descent, with momentum if it is not 0.
 
@@ -50,6 +52,7 @@ def sgd(rate: float = 0.01, momentum: float = 0.0) -> Diagram:
     return Block("sgd", trace(step, (NUMBER,) * 3)).diagram
 
 
+@public
 def adam(rate: float = 0.001, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
          decay: float = 0.0) -> Diagram:
     """Adam; with weight decay apart from the gradient, AdamW.

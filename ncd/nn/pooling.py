@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ncd.build.notation import axes_of
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
-from ncd.core.size import ONE, ZERO, Size
+from ncd.core.size import ONE, ZERO, PerAxis, Size
 from ncd.errors import SizeError
 from ncd.nn.defined import OnOneArray
 from ncd.nn.window import Pair, Window, read_windows, unfold
@@ -117,7 +118,9 @@ def _pool(monoid: Monoid, spatial: str, kernel, stride, dilation, padding, mean:
                 tuple((w.before, w.after) for w in windows), mean).diagram
 
 
-def max_pool(spatial: str, kernel=2, stride=None, padding=0, dilation=1) -> Diagram:
+@public
+def max_pool(spatial: str, kernel: PerAxis = 2, stride: PerAxis | None = None, padding: PerAxis = 0,
+             dilation: PerAxis = 1) -> Diagram:
     """The largest entry of each window.
 
     Type:      x y -> x' y' for ``max_pool("x y")``, x' = ⌊(x + 2p − d(k − 1) − 1)/s⌋ + 1
@@ -135,7 +138,9 @@ def max_pool(spatial: str, kernel=2, stride=None, padding=0, dilation=1) -> Diag
     return _pool(MAX, spatial, kernel, stride, dilation, padding)
 
 
-def sum_pool(spatial: str, kernel=2, stride=None, padding=0, dilation=1) -> Diagram:
+@public
+def sum_pool(spatial: str, kernel: PerAxis = 2, stride: PerAxis | None = None, padding: PerAxis = 0,
+             dilation: PerAxis = 1) -> Diagram:
     """The sum of each window.
 
     Type:      x y -> x' y' for ``sum_pool("x y")``
@@ -149,7 +154,9 @@ def sum_pool(spatial: str, kernel=2, stride=None, padding=0, dilation=1) -> Diag
     return _pool(SUM, spatial, kernel, stride, dilation, padding)
 
 
-def mean_pool(spatial: str, kernel=2, stride=None, padding=0, dilation=1) -> Diagram:
+@public
+def mean_pool(spatial: str, kernel: PerAxis = 2, stride: PerAxis | None = None, padding: PerAxis = 0,
+              dilation: PerAxis = 1) -> Diagram:
     """The mean of each window; padding counts as zeros.
 
     Type:      x y -> x' y' for ``mean_pool("x y")``
@@ -163,6 +170,7 @@ def mean_pool(spatial: str, kernel=2, stride=None, padding=0, dilation=1) -> Dia
     return _pool(SUM, spatial, kernel, stride, dilation, padding, mean=True)
 
 
+@public
 def global_mean_pool(spatial: str) -> Diagram:
     """The mean over whole axes.
 

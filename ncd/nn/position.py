@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ncd.build.generators import index
+from ncd.build.reindexing import index
 from ncd.build.trace import Wire, pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Diagram
-from ncd.core.size import Size, as_size
+from ncd.core.size import Size, SizeLike, as_size
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.nn.defined import OnOneArray, placed, some_axes
 from ncd.ops import scalar
@@ -57,7 +58,8 @@ def _base(base) -> float:
     return float(base)
 
 
-def sinusoidal(axes: str, base: float = 10000, offset=0) -> Diagram:
+@public
+def sinusoidal(axes: str, base: float = 10000, offset: SizeLike = 0) -> Diagram:
     """Sinusoids of the position, from wavelength 2π to 2π·base: ``sinusoidal("x m")``.
 
     Type:      -> x m
@@ -79,6 +81,7 @@ def sinusoidal(axes: str, base: float = 10000, offset=0) -> Diagram:
     return Block("sinusoidal", trace(body, (), (array,))).diagram
 
 
+@public
 def learned_position(axes: str, name: str | None = None, init: Initialiser | None = None) -> Diagram:
     """A learned vector for each position: ``learned_position("x m")``.
 
@@ -140,7 +143,8 @@ class Rotary(OnOneArray):
         return trace(body, self.dom)
 
 
-def rotary(axes: str, base: float = 10000, offset=0) -> Diagram:
+@public
+def rotary(axes: str, base: float = 10000, offset: SizeLike = 0) -> Diagram:
     """Rotary position: pairs of features turned in proportion to the position: ``rotary("x k")``.
 
     Type:      x k -> x k

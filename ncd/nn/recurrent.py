@@ -7,15 +7,18 @@ linear map of the input and one of the state.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
-from ncd.build.generators import concat, elementwise, index
+from ncd.build.generators import concat, elementwise
 from ncd.build.notation import axes_of, one_axis
+from ncd.build.reindexing import index
 from ncd.build.trace import Wire, trace
+from ncd.core.argument import public, shown
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
-from ncd.errors import AxisError, NcdError, NotationError
+from ncd.errors import ArgumentError, AxisError, NcdError, NotationError
 from ncd.nn.activation import sigmoid, tanh
 from ncd.nn.defined import placed
 from ncd.nn.linear import project
@@ -74,6 +77,7 @@ def _cell(body: Callable, default: str, channels: str, name: str | None, *option
     return Block(title, body(*_channels(channels), *options), tied).diagram
 
 
+@public
 def rnn_cell(channels: str, bias: bool = True, activation: Diagram | ScalarFunction | str = "tanh",
              name: str | None = None) -> Diagram:
     """One step of a simple recurrent network.
@@ -92,6 +96,7 @@ def rnn_cell(channels: str, bias: bool = True, activation: Diagram | ScalarFunct
     return _cell(_rnn, "rnn_cell", channels, name, bias, activation)
 
 
+@public
 def gru_cell(channels: str, bias: bool = True, name: str | None = None) -> Diagram:
     """One step of a gated recurrent unit.
 
@@ -111,6 +116,7 @@ def gru_cell(channels: str, bias: bool = True, name: str | None = None) -> Diagr
     return _cell(_gru, "gru_cell", channels, name, bias)
 
 
+@public
 def lstm_cell(channels: str, bias: bool = True, name: str | None = None) -> Diagram:
     """One step of a long short-term memory.
 
@@ -141,6 +147,7 @@ def _along(kind: Callable, default: str, states: int, sequence: str, channels: s
     return trace(lambda given: run(*(Constant(0.0, state)() for _ in range(states)), given)[-1], (items,))
 
 
+@public
 def rnn(sequence: str, channels: str, bias: bool = True, activation: Diagram | ScalarFunction | str = "tanh",
         reverse: bool = False, stateful: bool = False, name: str | None = None) -> Diagram:
     """A simple recurrent network along an axis.
@@ -159,6 +166,7 @@ def rnn(sequence: str, channels: str, bias: bool = True, activation: Diagram | S
     return _along(_rnn, "rnn", 1, sequence, channels, reverse, stateful, name, bias, activation)
 
 
+@public
 def gru(sequence: str, channels: str, bias: bool = True, reverse: bool = False, stateful: bool = False,
         name: str | None = None) -> Diagram:
     """Gated recurrent units along an axis.
@@ -175,6 +183,7 @@ def gru(sequence: str, channels: str, bias: bool = True, reverse: bool = False, 
     return _along(_gru, "gru", 1, sequence, channels, reverse, stateful, name, bias)
 
 
+@public
 def lstm(sequence: str, channels: str, bias: bool = True, reverse: bool = False, stateful: bool = False,
          name: str | None = None) -> Diagram:
     """Long short-term memory along an axis.
@@ -191,6 +200,7 @@ def lstm(sequence: str, channels: str, bias: bool = True, reverse: bool = False,
     return _along(_lstm, "lstm", 2, sequence, channels, reverse, stateful, name, bias)
 
 
+@public
 def bidirectional(layer: Callable[..., Diagram], sequence: str, channels: str, name: str | None = None,
                   **options) -> Diagram:
     """A recurrent layer in both directions, the outputs joined end to end.
@@ -214,6 +224,11 @@ def bidirectional(layer: Callable[..., Diagram], sequence: str, channels: str, n
     refused = [option for option in ("reverse", "stateful") if option in options]
     if refused:
         raise NcdError(f"a bidirectional layer sets `{refused[0]}` itself", mend="leave it out")
+    try:
+        inspect.signature(layer).bind(sequence, channels, name="forward", reverse=True, **options)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"ncd.nn.bidirectional: `layer` is no recurrent layer: {error}",
+                            given=shown(layer), example='bidirectional(gru, "t", "x -> h=8")') from None
     forward = layer(sequence, channels, name="forward", **options)
     backward = layer(sequence, channels, name="backward", reverse=True, **options)
     title, tied = placed(name, "bidirectional")

@@ -13,6 +13,7 @@ from math import inf
 from ncd.build.generators import gather
 from ncd.build.notation import one_axis
 from ncd.build.trace import Wire, pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Label
 from ncd.core.category import Diagram
@@ -133,6 +134,7 @@ def read_empty(empty: int | None) -> int | None:
     return None if empty is None else 0
 
 
+@public
 def softmax(axes: str, empty: int | None = None) -> Diagram:
     """Softmax over one axis, or over several at once: ``softmax("x")``, ``softmax("x y")``.
 
@@ -153,6 +155,7 @@ def softmax(axes: str, empty: int | None = None) -> Diagram:
     return Softmax(array, array.labels, read_empty(empty)).diagram
 
 
+@public
 def log_softmax(axes: str) -> Diagram:
     """The logarithm of softmax, without the loss of precision of log after softmax.
 
@@ -166,6 +169,7 @@ def log_softmax(axes: str) -> Diagram:
     return _made(LogSoftmax, axes)
 
 
+@public
 def logsumexp(axes: str) -> Diagram:
     """The logarithm of a sum of exponentials.
 
@@ -180,6 +184,7 @@ def logsumexp(axes: str) -> Diagram:
     return _made(LogSumExp, axes)
 
 
+@public
 def cross_entropy(classes: str) -> Diagram:
     """Minus the log-probability of the labelled class, from logits: ``cross_entropy("c")``.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ncd.build.notation import axes_of, einsum, one_axis, size_of
 from ncd.build.trace import Wire, pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram
@@ -23,6 +24,7 @@ from ncd.ops.source import Constant, Initialiser, Iota, Parameter
 STEP = 0.01     # the step size at the start: a memory of about 100 steps
 
 
+@public
 def linear_recurrence(sequence: str, state: str, steady: bool = False, reverse: bool = False) -> Diagram:
     """A linear recurrence along an axis, from zero.
 
@@ -51,6 +53,7 @@ def linear_recurrence(sequence: str, state: str, steady: bool = False, reverse: 
     return trace(lambda a, u: run(zero(), a, u)[1], (all_steps, all_steps))
 
 
+@public
 def state_space(sequence: str, channels: str, state: str = "n=16", reverse: bool = False,
                 name: str | None = None) -> Diagram:
     """A diagonal linear state space, the same at each step.
@@ -80,6 +83,7 @@ def state_space(sequence: str, channels: str, state: str = "n=16", reverse: bool
     return _block(name, "state_space", layer, t, m)
 
 
+@public
 def selective_state_space(sequence: str, channels: str, state: str = "n=16", rank: int | str = 1,
                           reverse: bool = False, name: str | None = None) -> Diagram:
     """A diagonal state space for each channel, whose maps and step size depend on the input.

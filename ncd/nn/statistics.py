@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ncd.build.trace import Wire, pointwise, trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Label
 from ncd.core.category import Diagram
@@ -53,6 +54,7 @@ def average(x: Wire, labels: Sequence[Label]) -> Wire:
     return Mean(x.type, tuple(labels))(x)
 
 
+@public
 def mean(axes: str) -> Diagram:
     """The average over axes: ``mean("x")``, ``mean("x y")``.
 
@@ -68,6 +70,7 @@ def mean(axes: str) -> Diagram:
     return Mean(array, array.labels).diagram
 
 
+@public
 def variance(axes: str) -> Diagram:
     """The mean squared distance from the mean (divided by n, not n − 1).
 
@@ -85,6 +88,7 @@ def variance(axes: str) -> Diagram:
     return trace(body, (array,))
 
 
+@public
 def l2_norm(axes: str) -> Diagram:
     """The Euclidean length over axes.
 
@@ -102,6 +106,7 @@ def l2_norm(axes: str) -> Diagram:
     return trace(body, (array,))
 
 
+@public
 def l2_normalise(axes: str, eps: float = 1e-12) -> Diagram:
     """Each vector divided by its length, or by eps where it is shorter.
 

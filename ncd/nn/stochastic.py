@@ -11,6 +11,7 @@ from functools import cached_property
 
 from ncd.build.generators import where
 from ncd.build.trace import trace
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
 from ncd.core.op import Operation
@@ -75,6 +76,7 @@ class Dropout(Operation):
         return made >> Diagram.arrange(made.cod.inside, self.cod)
 
 
+@public
 def dropout(rate: float, explicit: bool = False, name: str | None = None) -> Diagram:
     """Put 0 in place of entries at random and scale the others, so that the mean is kept.
 

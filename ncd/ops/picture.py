@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ncd.errors import NcdError
+from ncd.errors import ArgumentError, NcdError
 
 Points = tuple[tuple[float, float], ...]
 OUTLINES: dict[str, Points] = {
@@ -52,6 +52,12 @@ class Glyph:
             object.__setattr__(self, "outline", "points")
         for name in ("points", "lines"):
             object.__setattr__(self, name, _tuples(getattr(self, name)))
+        for name in ("style", "fill"):
+            if not isinstance(getattr(self, name), str):
+                raise ArgumentError(f"the {name} of a mark is a text, not {getattr(self, name)!r:.40}")
+        if not isinstance(self.lines, tuple):
+            raise ArgumentError(f"the lines of a mark are a list of lines, not {self.lines!r:.40}",
+                                fix="lines=[((0, 0), (1, 1))]")
         if self.outline != "points" and self.outline not in OUTLINES:
             raise NcdError(f"no outline {self.outline!r} of a mark", want=", ".join(OUTLINES) + ", or points")
         if self.outline == "points" and not _on_square(self.points, 3):
@@ -62,7 +68,7 @@ class Glyph:
                            have=f"{self.lines!r:.80}", want="two pairs of numbers or more, from 0 to 1")
         if self.style not in STYLES:
             raise NcdError(f"no style {self.style!r} of a text", want=", ".join(STYLES))
-        if self.fill not in FILLS and not (isinstance(self.fill, str) and _COLOUR.match(self.fill)):
+        if self.fill not in FILLS and not _COLOUR.match(self.fill):
             raise NcdError(f"no fill {self.fill!r:.40} of a mark", want=", ".join(FILLS) + ', or "#rrggbb"')
         number = isinstance(self.width, (int, float)) and not isinstance(self.width, bool)
         if not (number and 4 <= self.width <= 1000):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -14,7 +14,7 @@ from ncd.core.axis import Axis
 from ncd.core.op import Operation, check_place
 from ncd.core.record import one_nan
 from ncd.core.size import as_size
-from ncd.errors import NcdError
+from ncd.errors import ArgumentError, NcdError
 
 
 def _frozen(value):
@@ -183,9 +183,11 @@ class Initialiser:
     transform_data = True
 
     def __post_init__(self):
+        if isinstance(self.fan, str) or not isinstance(self.fan, Iterable):
+            raise ArgumentError(f"fan is a tuple of labels, not {self.fan!r:.60}", fix='fan=("m",)')
         object.__setattr__(self, "fan", tuple(map(str, self.fan)))
         object.__setattr__(self, "scale", one_nan(self.scale))
-        if self.kind not in INITIALISERS:
+        if not isinstance(self.kind, str) or self.kind not in INITIALISERS:
             raise NcdError(f"no initialiser {self.kind!r}", want=", ".join(INITIALISERS))
         if isinstance(self.stacked, bool) or not isinstance(self.stacked, int) or self.stacked < 0:
             raise NcdError(f"stacked={self.stacked!r}", want="a number of axes")

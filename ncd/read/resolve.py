@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ncd.core import files, serial
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.errors import MAX_SHOWN, PACKAGE, LoadError, told
@@ -35,6 +36,7 @@ FORMS = ["multi_head_attention    a name of the zoo (`ncd zoo` lists them)",
          "model.json              a diagram saved as JSON"]
 
 
+@public
 def load(model: str | os.PathLike, operations: Iterable[type] | Mapping[str, type] = ()) -> Diagram:
     """The diagram that a text names.
 
@@ -74,6 +76,7 @@ def load(model: str | os.PathLike, operations: Iterable[type] | Mapping[str, typ
 
 
 # -- the zoo ---------------------------------------------------------------------------
+@public
 def zoo() -> Mapping[str, Callable[[], Diagram]]:
     """The architectures that come with ncd, by name."""
     from ncd.zoo import ZOO
@@ -95,6 +98,7 @@ def _from_zoo(name: str) -> Diagram:
 
 
 # -- JSON ------------------------------------------------------------------------------
+@public
 def from_json(text: str | bytes, operations: Iterable[type] | Mapping[str, type] = (),
               source: str = "") -> Diagram:
     """The diagram that a JSON text describes, see :func:`ncd.core.serial.from_json`."""

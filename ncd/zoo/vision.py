@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ncd import nn
-from ncd.build.generators import concat, index, parameter
+from ncd.build.generators import concat, parameter
 from ncd.build.notation import einsum, rearrange
+from ncd.build.reindexing import index
 from ncd.build.trace import diagram, size
 from ncd.core.category import Diagram
 from ncd.errors import SizeError

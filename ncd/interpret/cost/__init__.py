@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import Size
@@ -27,6 +28,7 @@ from ncd.interpret.interpretation import Interpretation
 COST = Interpretation("cost", RULES, FASTER)
 
 
+@public
 def measure(diagram: Diagram, convention_: Convention | str | None = None,
             interpretation: Interpretation = COST, partial: bool = False, taps: str = "dense",
             masks: str | Mapping = "dense") -> Cost:

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from ncd.core import formula
 from ncd.core.size import ONE, ZERO, Atom, Size, extremum, parse_size
-from ncd.errors import NotationError, SizeError
+from ncd.errors import ArgumentError, NotationError, SizeError
 
 SLACK = "·"                             # no label: the new variables are apart from every symbol
 RELATION = re.compile(r"(>=|<=|>|<|==|=|≥|≤)")
@@ -48,7 +48,9 @@ class Assumptions:
         """
         if isinstance(texts, cls):
             return texts
-        texts = (texts,) if isinstance(texts, str) else tuple(texts)
+        texts = (texts,) if isinstance(texts, str) or not isinstance(texts, Iterable) else tuple(texts)
+        if not all(isinstance(text, str) for text in texts):
+            raise ArgumentError(f"assumptions are texts, not {texts!r:.60}", fix='assume=["x > 4*d"]')
         ways: list[dict[str, Size]] = [{}]
         for n, text in enumerate(texts):
             ways = _assume(text, n, ways, texts[:n])

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ncd.core.size import ONE, Size, as_size
+from ncd.core.argument import public
+from ncd.core.size import ONE, Size, SizeLike, as_size
 from ncd.errors import NcdError, escaped
 from ncd.interpret.cost.machine import Link, Machine, machine
 
@@ -96,7 +97,8 @@ def _devices(size: Size, axis: str) -> Size:
     return size
 
 
-def all_reduce(bytes, devices, over: str = "n") -> Collective:
+@public
+def all_reduce(bytes: SizeLike, devices: SizeLike, over: str = "n") -> Collective:
     """Every device gets the sum of B bytes of each: a reduce-scatter, then an all-gather.
 
     Equation:  sent = 2 (n − 1)/n B,  time = 2 (n − 1) α + 2 (n − 1)/n B β
@@ -108,7 +110,8 @@ def all_reduce(bytes, devices, over: str = "n") -> Collective:
     return _collective("all-reduce", bytes, devices, over)
 
 
-def all_gather(bytes, devices, over: str = "n") -> Collective:
+@public
+def all_gather(bytes: SizeLike, devices: SizeLike, over: str = "n") -> Collective:
     """Every device gets all B bytes, of which each had one n-th.
 
     Equation:  sent = (n − 1)/n B,  time = (n − 1) α + (n − 1)/n B β
@@ -120,7 +123,8 @@ def all_gather(bytes, devices, over: str = "n") -> Collective:
     return _collective("all-gather", bytes, devices, over)
 
 
-def reduce_scatter(bytes, devices, over: str = "n") -> Collective:
+@public
+def reduce_scatter(bytes: SizeLike, devices: SizeLike, over: str = "n") -> Collective:
     """Every device gets one n-th of the sum of B bytes of each.
 
     Equation:  sent = (n − 1)/n B,  time = (n − 1) α + (n − 1)/n B β
@@ -132,7 +136,8 @@ def reduce_scatter(bytes, devices, over: str = "n") -> Collective:
     return _collective("reduce-scatter", bytes, devices, over)
 
 
-def all_to_all(bytes, devices, over: str = "n") -> Collective:
+@public
+def all_to_all(bytes: SizeLike, devices: SizeLike, over: str = "n") -> Collective:
     """Every device sends another n-th of its B bytes to each.
 
     Equation:  sent = (n − 1)/n B,  time = (n − 1) α + (n − 1)/n B β

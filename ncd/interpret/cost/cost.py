@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ncd.core import formula
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.javascript import javascript
 from ncd.core.size import ZERO, Size
@@ -188,6 +190,7 @@ class Cost(Regimes):
             raise SizeError(f"{name} = {values.min()} is no size", want="positive numbers")
         return values
 
+    @public
     def code(self, language: str = "python", *measures: str) -> str:
         """The formulas as the text of a program.
 
@@ -235,7 +238,9 @@ class Cost(Regimes):
                          dict(zip(("flops", "transcendentals", "reads", "writes"), sums))))
         return rows
 
-    def by(self, cut: str = "block", depth: int = 1, assume=(), **sizes) -> breakdown.Cut:
+    @public
+    def by(self, cut: str = "block", depth: int = 1, assume: Iterable[str] | str = (),
+           **sizes) -> breakdown.Cut:
         """The cost cut into rows, a list that is printed as a table; what ``ncd cost --by`` prints.
 
         Equation:  f = Σ rows (``"block"``, ``"operation"``);  f = Θ(nᵖ), percent ∂log f/∂log n (``"axis"``)
@@ -269,7 +274,9 @@ class Cost(Regimes):
         self._body  # noqa: B018
         return Coverage.of(self)
 
-    def training(self, wrt=None, policy="everything", optimiser="adam") -> Training:
+    @public
+    def training(self, wrt: int | str | Sequence | None = None, policy: Any = "everything",
+                 optimiser: Diagram | str | None = "adam") -> Training:
         """A training step: forward, backward (the derivative's diagram), optimiser.
 
         Parameters:
@@ -293,12 +300,14 @@ class Cost(Regimes):
         return roofline(self, *arguments, **options)
 
     # -- pictures and texts ------------------------------------------------------
-    def plot(self, axis: str, path=None, measure: str = "flops", **options):
+    @public
+    def plot(self, axis: str, path: str | os.PathLike | None = None, measure: str = "flops", **options):
         """A measure along an axis with its regimes shaded, see :func:`ncd.interpret.cost.plot.growth`."""
         from ncd.interpret.cost.plot import growth
         return growth(self, axis, measure, path, **options)
 
-    def table(self, by: str = "block", depth: int = 1, assume=(), **sizes) -> str:
+    @public
+    def table(self, by: str = "block", depth: int = 1, assume: Iterable[str] | str = (), **sizes) -> str:
         """The text of :meth:`by`: at most 80 columns, with shares where sizes are given."""
         return str(self.by(by, depth, assume, **sizes))
 

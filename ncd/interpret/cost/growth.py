@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from ncd.core.argument import public
 from ncd.core.size import Size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import algebra, breakdown, regime
 from ncd.interpret.cost.measure import cost_of
 
 if TYPE_CHECKING:
-    from ncd.core.category import Diagram
-    from ncd.interpret.cost.cost import Cost
+    pass
 
 
 class Regimes:
@@ -21,6 +22,7 @@ class Regimes:
     def _measure(self, name: str) -> Size:
         return self.exact[self._named((name,))[0]]
 
+    @public
     def leading(self, *axes: str, measure: str = "flops"):
         """The terms that matter when some axes (all, if none is named) grow together, the others fixed.
 
@@ -37,6 +39,7 @@ class Regimes:
         found = algebra.leading(size, axes)[1].sympy
         return sympy.collect(sympy.expand(found), _powers(found, axes))
 
+    @public
     def order(self, *axes: str, measure: str = "flops"):
         """The growth Θ(·) in some axes that grow together: the leading terms without coefficients.
 
@@ -48,6 +51,7 @@ class Regimes:
         size = self._measure(measure)
         return regime.order(size, regime.known_axes(size, axes)).sympy
 
+    @public
     def exponents(self, *axes: str) -> dict[str, dict[str, Fraction | int]]:
         """{measure: {axis: the power with which it grows in that axis alone}}.
 
@@ -63,6 +67,7 @@ class Regimes:
         return {name: {axis: algebra.leading(size, [axis])[0] for axis in axes}
                 for name, size in self.exact.items()}
 
+    @public
     def sensitivity(self, measure: str = "flops", **sizes) -> dict[str, float]:
         """{axis: by how many percent the measure grows where that axis grows by one}, at sizes."""
         size = self._measure(measure)
@@ -73,6 +78,7 @@ class Regimes:
                             mend=f"give it: {', '.join(f'{name}=...' for name in missing)}")
         return {axis: regime.elasticity(size, axis, numbers) for axis in sorted(size.symbols)}
 
+    @public
     def part(self, name: str, measure: str = "flops") -> Size:
         """What a block adds to a measure: all the rows of that name, on the level where it comes first.
 
@@ -90,7 +96,9 @@ class Regimes:
         names = dict.fromkeys(row.name.partition("[")[0] for row in breakdown.by_block(self, 3))
         raise InputError(f"no block is called {name!r}", have=", ".join(names))
 
-    def crossover(self, left: str, right: str, axis: str, measure: str = "flops", assume=(), **sizes):
+    @public
+    def crossover(self, left: str, right: str, axis: str, measure: str = "flops",
+                  assume: Iterable[str] | str = (), **sizes):
         """Where one block costs more than another, along an axis: a condition on its size.
 
         Raises:    See :meth:`part` and :func:`ncd.interpret.cost.regime.where_greater`.
@@ -102,11 +110,14 @@ class Regimes:
         """
         return regime.where_greater(self.part(left, measure), self.part(right, measure), axis, sizes, assume)
 
-    def compare(self, other: Cost | Diagram, axis: str, measure: str = "flops", assume=(), **sizes):
+    @public
+    def compare(self, other: object, axis: str, measure: str = "flops",
+                assume: Iterable[str] | str = (), **sizes):
         """Where this costs more than another cost or diagram, along an axis: a condition on its size."""
         other = cost_of(other)._measure(measure)
         return regime.where_greater(self._measure(measure), other, axis, sizes, assume)
 
+    @public
     def dominant(self, axis: str, measure: str = "flops", **sizes) -> list[tuple[str, int, int | None]]:
         """Which block costs the most, along an axis: (name, from, to), all other sizes given.
 
@@ -123,6 +134,7 @@ class Regimes:
             parts[row.name] = parts.get(row.name, Size(0)) + row.sums[measure]
         return regime.dominant(parts, axis, sizes)
 
+    @public
     def factored(self, measure: str = "flops"):
         """A measure as a product where it is one.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.size import Size
 from ncd.errors import NcdError, escaped
@@ -149,7 +150,9 @@ def _rational(value):
     return sympy.Rational(value.numerator, value.denominator)
 
 
-def hierarchy(cost, levels: Sequence[str] = ("device", "shared"), dtype: str = "bfloat16", fuse=(),
+@public
+def hierarchy(cost, levels: Sequence[str] = ("device", "shared"), dtype: str = "bfloat16",
+              fuse: Sequence | Mapping = (),
               residency: Mapping[int, Sequence[str]] | Callable[[int, Array], Sequence[str] | None]
               | None = None) -> Hierarchy:
     """What a diagram moves between levels of memory, and what lies on each at once.

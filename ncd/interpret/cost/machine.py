@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from ncd.core.argument import public
 from ncd.core.polynomial import Number, number
 from ncd.errors import NcdError
 from ncd.interpret.cost.convention import Convention
@@ -222,6 +223,7 @@ TPU_V5E = Machine(
 MACHINES = {"h100": H100, "h200": H200, "a100": A100, "tpu_v4": TPU_V4, "tpu_v5e": TPU_V5E}
 
 
+@public
 def machine(value: Machine | str) -> Machine:
     """A machine by its short name, or itself.
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.interpret.cost.core import Core
@@ -187,6 +188,7 @@ class _Search:
         self.measure([at.order[node] for node in core.whole(orders(core))])
 
 
+@public
 def pareto(diagram: Diagram, *, interpretation: Interpretation | None = None, **sizes) -> list[Point]:
     """The schedules of which no other found has both a lower peak and less work, the least work first.
 

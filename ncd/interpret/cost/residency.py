@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from ncd.core.array import Array
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size
-from ncd.errors import NcdError
+from ncd.errors import ArgumentError, NcdError
 from ncd.interpret.cost.flat import Flat, flatten, memory_roots
 from ncd.interpret.cost.measure import Meter, Total, _largest
 from ncd.interpret.cost.rules import array_bytes, total_bytes
@@ -51,10 +51,14 @@ class Layout:
         if isinstance(residency, Mapping):
             found = residency.get(wire)
         elif residency is not None:
-            found = residency(wire, array)
+            try:
+                found = residency(wire, array)
+            except TypeError as error:
+                raise ArgumentError(f"residency is a function of a wire and its array: {error}",
+                                    example='residency=lambda wire, array: ("shared",)') from None
         if found is None:
             return tuple(range(len(self.levels)))
-        names = (found,) if isinstance(found, str) else tuple(found)
+        names = (found,) if isinstance(found, str) else tuple(found) if isinstance(found, Iterable) else ()
         unknown = [name for name in names if name not in self.levels]
         path = tuple(self.levels.index(name) for name in names if not unknown)
         if unknown or not path or list(path) != sorted(set(path)):

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
+from ncd.core.argument import public
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size, as_size, extremum
 from ncd.errors import NcdError, SizeError, escaped
@@ -270,6 +271,7 @@ class Roofline:
         return f"<roofline of {self.diagram} on {escaped(self.machine.name)}>\n{self}"
 
 
+@public
 def roofline(cost, on: Machine | str, dtype: str | Callable[[Operation], str] = "bfloat16",
              traffic="unfused") -> Roofline:
     """The time of a diagram on a machine as a formula, a lower bound for the traffic assumed.
@@ -308,6 +310,7 @@ def _is_size(text: str) -> bool:
     return not text.isidentifier()
 
 
+@public
 def mixed(flops: Mapping[str, object], on: Machine | str) -> Size:
     """The rate of matrix work in several dtypes one after the other (FLOP/s).
 

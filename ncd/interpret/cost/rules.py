@@ -9,9 +9,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.op import Operation, lifted_axes
-from ncd.core.size import ONE, ZERO, Size, extremum
+from ncd.core.size import ONE, ZERO, Size, SizeLike, extremum
 from ncd.interpret.cost.convention import Convention
 from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.indexed import Gather, Segment
@@ -51,8 +52,10 @@ def total_bytes(arrays: tuple[Array, ...], convention: Convention) -> Size:
     return total
 
 
-def work(op: Operation, convention: Convention, flops=ZERO, transcendentals=ZERO,
-         matrix=ZERO) -> OperationCost:
+@public
+def work(op: Operation, convention: Convention, flops: SizeLike | None = ZERO,
+         transcendentals: SizeLike | None = ZERO,
+         matrix: SizeLike = ZERO) -> OperationCost:
     """An operation that reads its inputs once, writes its outputs once, and is one step deep."""
     return _work(op.dom, op.cod, convention, flops, transcendentals, matrix)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
@@ -39,6 +40,8 @@ def whole_numbers_of(sizes: Mapping) -> dict[str, int]:
     for name, value in found.items():
         if not isinstance(value, int) or value < 1:
             raise SizeError(f"the size {name} = {sizes[name]} is not a positive integer")
+        if value >= 2 ** 63:
+            raise SizeError(f"the size {name} has {value.bit_length()} bits", want="less than 2**63")
     return found
 
 
@@ -206,6 +209,7 @@ class Moment(NamedTuple):
     after: int | float
 
 
+@public
 def memory_profile(diagram: Diagram | Schedule, *, interpretation: Interpretation | None = None,
                    **sizes) -> list[Moment]:
     """The bytes live at each operation, in the order written; inputs and parameters are not in it.
@@ -232,6 +236,7 @@ def memory_profile(diagram: Diagram | Schedule, *, interpretation: Interpretatio
             for node, op in enumerate(graph.ops)]
 
 
+@public
 def opened(diagram: Diagram) -> Diagram:
     """The diagram with its blocks opened, at any depth, where they hold no parameters and no keys.
 

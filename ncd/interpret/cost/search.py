@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.interpret.cost.core import Core, Part
 from ncd.interpret.cost.merging import composed
@@ -27,6 +28,7 @@ CLOSED = 2_000              # up to so many operations of a part the transitive 
 WIDTH = 24                  # the orders that a beam keeps
 
 
+@public
 def best_schedule(diagram: Diagram, *, interpretation: Interpretation | None = None, **sizes) -> Schedule:
     """The order of a diagram's operations with the lowest peak of memory that is found.
 

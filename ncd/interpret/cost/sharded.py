@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.size import ONE, Size, extremum
@@ -353,6 +354,7 @@ class _Walk:
         return Sharding(tuple(axes))
 
 
+@public
 def sharded(cost, axes: Mapping, mesh: Mesh | Mapping, dtype: str = "bfloat16",
             outputs: Mapping | None = None) -> Sharded:
     """The collectives that a sharding needs, and the work of one device, as formulas.

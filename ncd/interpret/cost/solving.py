@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ncd.core import formula
+from ncd.core.argument import public
 from ncd.core.size import Size, as_size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost.algebra import (
@@ -19,6 +20,7 @@ from ncd.interpret.cost.algebra import (
 from ncd.interpret.cost.assume import Assumptions
 
 
+@public
 def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes):
     """The positive value of a size at which a cost equals a budget.
 
@@ -107,6 +109,8 @@ def _closed(gap: Size, name: str, row: Sequence[int | None], root):
     if root.free_symbols:
         return root
     number = float(root)
+    if number == float("inf"):
+        raise SizeError(f"{name} is beyond all floats", have=f"{gap} = 0"[:300])
     return int(root) if root == int(number) else number
 
 

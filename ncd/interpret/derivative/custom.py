@@ -6,8 +6,8 @@ One follows from the other by transposition, where it is made of operations that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
@@ -19,8 +19,9 @@ from ncd.ops.control import Broadcast
 from ncd.ops.custom import CustomDerivative, LinearMap
 
 
-def custom_derivative(operation: Any, reverse: Any = None, forward: Any = None,
-                      name: str | None = None) -> Diagram:
+@public
+def custom_derivative(operation: Diagram, reverse: Diagram | None = None,
+                      forward: Diagram | None = None, name: str | None = None) -> Diagram:
     """An operation or a diagram with a derivative that you state.
 
     Type:      that of the operation
@@ -40,16 +41,13 @@ def custom_derivative(operation: Any, reverse: Any = None, forward: Any = None,
     >>> float(through.gradient().to_numpy()(3.0))
     1.0
     """
-    body = getattr(operation, "diagram", operation)
-    if not isinstance(body, Diagram):
-        raise NcdError(f"custom_derivative of a {type(operation).__name__}", want="an operation or a diagram")
+    body = operation
     if reverse is None and forward is None:
         raise NcdError("custom_derivative states no derivative", mend="give reverse=, forward= or both")
     if any(op.place is not None for op in body.graph.ops):
         raise NcdError("custom_derivative of a diagram with parameters or keys of its own",
                        mend="make them inputs, and call it on ncd.parameter(...)()")
     dom, cod = body.dom.inside, body.cod.inside
-    reverse, forward = (None if d is None else getattr(d, "diagram", d) for d in (reverse, forward))
     wanted, rates = floats(dom), floats(cod)
     if reverse is not None:
         longer = len(reverse.dom) == len(dom) + len(cod) + len(rates)
@@ -66,8 +64,6 @@ def floats(arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 
 def _check(what: str, diagram: Diagram, dom, cod) -> None:
-    if not isinstance(diagram, Diagram):
-        raise NcdError(f"{what}={diagram!r} is not a diagram")
     have, want = (diagram.dom.inside, diagram.cod.inside), (tuple(dom), tuple(cod))
     if have != want:
         kind = ArityError if tuple(map(len, have)) != tuple(map(len, want)) else AxisError

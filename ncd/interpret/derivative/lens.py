@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.pause import without_collection
@@ -17,7 +17,7 @@ from ncd.interpret.derivative.jobs import solve
 from ncd.interpret.derivative.linearising import Linearised, linearise, push
 from ncd.interpret.derivative.order import Ordered
 from ncd.interpret.derivative.parameters import Hoisted, keep
-from ncd.interpret.derivative.policy import Policy, as_policy
+from ncd.interpret.derivative.policy import Policy, PolicyLike, Wrt, as_policy
 from ncd.interpret.derivative.transposing import transpose
 from ncd.interpret.parameter import Path, Slot
 
@@ -152,8 +152,10 @@ class _Wanted(Ordered):
         return (*self.inputs, *(order[path] for path in self.parameters))
 
 
+@public
 @without_collection
-def reverse(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faster: bool = True) -> Lens:
+def reverse(diagram: Diagram, wrt: Wrt = None, policy: PolicyLike = "everything",
+            faster: bool = True) -> Lens:
     """The reverse derivative as a diagram, typed as a lens.
 
     Type:      dom ⊗ cod -> dom ⊗ θ (floats only): x, w ↦ wᵀ ∂f[x]
@@ -244,8 +246,9 @@ def _residuals(hoisted: Hoisted, part: Linearised, sources):
         yield Residual(name if count == 1 else f"{name} ({count})", part.tangent.dom.inside[n])
 
 
+@public
 @without_collection
-def forward(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Diagram:
+def forward(diagram: Diagram, wrt: Wrt = None, faster: bool = True) -> Diagram:
     """The pushforward: values and tangents together.
 
     Type:      dom ⊗ dom ⊗ θ -> cod ⊗ cod (tangents of floats only): x, v ↦ f x, ∂f[x] v
@@ -279,8 +282,9 @@ def forward(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Diagram:
     return made
 
 
+@public
 @without_collection
-def gradient(diagram: Diagram, wrt: Any = None, value: bool = False, policy: Any = "everything",
+def gradient(diagram: Diagram, wrt: Wrt = None, value: bool = False, policy: PolicyLike = "everything",
              faster: bool = True) -> Diagram:
     """The gradient of a diagram with one scalar result.
 
@@ -311,8 +315,9 @@ def gradient(diagram: Diagram, wrt: Any = None, value: bool = False, policy: Any
     return product
 
 
+@public
 @without_collection
-def vjp(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faster: bool = True) -> Diagram:
+def vjp(diagram: Diagram, wrt: Wrt = None, policy: PolicyLike = "everything", faster: bool = True) -> Diagram:
     """The value and the pulled-back cotangents together.
 
     Type:      dom ⊗ cod -> cod ⊗ dom ⊗ θ (cotangents of floats only): x, w ↦ f x, wᵀ ∂f[x]
@@ -332,8 +337,9 @@ def vjp(diagram: Diagram, wrt: Any = None, policy: Any = "everything", faster: b
     return keep(made.finish([*values[:results], *found]), lens.slots)
 
 
+@public
 @without_collection
-def hessian_vector(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Diagram:
+def hessian_vector(diagram: Diagram, wrt: Wrt = None, faster: bool = True) -> Diagram:
     """The product of the Hessian of a scalar diagram with a vector: the pushforward of its gradient.
 
     Type:      dom ⊗ dom ⊗ θ -> dom ⊗ θ (floats only): x, v ↦ ∂(∇f)[x] v
@@ -361,6 +367,7 @@ def hessian_vector(diagram: Diagram, wrt: Any = None, faster: bool = True) -> Di
     return product
 
 
+@public
 @without_collection
 def transposed(diagram: Diagram) -> Diagram:
     """The transpose of a linear diagram.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ncd.core.op import Operation
 from ncd.errors import NcdError
@@ -16,6 +17,11 @@ from ncd.ops.source import Constant, Iota, Parameter
 
 KEEPS = ("everything", "nothing", "contractions", "blocks")
 SCANS = ("store", "sqrt", "recompute")
+
+
+# In what a derivative is taken, and what its backward part keeps: the annotations of public functions.
+Wrt: TypeAlias = "int | str | Sequence | None"
+PolicyLike: TypeAlias = "Policy | Callable | str"
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Policy:
     scan: str | int = "store"
 
     def __post_init__(self):
-        if not callable(self.keep) and self.keep not in KEEPS:
+        if not callable(self.keep) and not (isinstance(self.keep, str) and self.keep in KEEPS):
             raise NcdError(f"no policy keep={self.keep!r}",
                            want=", ".join(KEEPS) + ", or a function of an operation")
         number = isinstance(self.scan, int) and not isinstance(self.scan, bool)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ncd.core import files
+from ncd.core.argument import public
 from ncd.errors import NcdError, OutputError
 from ncd.interpret.draw.equation import Equation, equation
 from ncd.interpret.draw.measure import MARGIN, THEMES
@@ -25,6 +26,7 @@ TRIES = 3
 __all__ = ["FORMATS", "Equation", "draw", "equation", "scene_of", "svg", "text"]
 
 
+@public
 def svg(diagram, depth: int = 0, theme: str = "light", **options) -> str:
     """A diagram or an equation as the text of an SVG picture, in the style of Neural Circuit Diagrams.
 
@@ -59,6 +61,7 @@ def _without_paths(style: Style, what: str) -> Style:
     return style
 
 
+@public
 def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
     """A diagram as Unicode text, at most as wide as the terminal or as so many characters.
 
@@ -111,6 +114,7 @@ def html(diagram, depth: int = 0, measures=None, price=None, widths=None, **opti
 FORMATS = {".svg": svg, ".html": html, ".tex": _tex, ".png": _png, ".pdf": _pdf, ".txt": text}
 
 
+@public
 def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: str = "light",
          page: Mapping | None = None, **options) -> str | bytes:
     """Draw a diagram or an equation; write it to a file whose suffix names the format.

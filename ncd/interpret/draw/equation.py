@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
 from ncd.core.graph import Graph
@@ -95,6 +96,7 @@ class Equation:
         return made
 
 
+@public
 def equation(*sides, signs: str | Sequence[str] = "=", notes: Sequence[str] = (),
              links: Links | None = None) -> Equation:
     """Diagrams side by side with signs between them, beside formulas or code.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.size import Size
 from ncd.interpret.draw.decorate import decorated
@@ -33,6 +34,7 @@ STEP = WIRE + BUNDLE - OVER      # above one step of a scanned array, for the ax
 DEEPEST = 40         # levels of nesting that are drawn
 
 
+@public
 def scene_of(diagram: Diagram, depth: int = 0, apart: bool = False, style: Style | None = None) -> Scene:
     """The scene of a diagram with so many levels of blocks opened, in a style (whose depth it then has)."""
     style = replace(style or Style(), depth=depth)

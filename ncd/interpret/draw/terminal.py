@@ -6,7 +6,6 @@ goes down passes over the other: ``─│─``.
 
 from __future__ import annotations
 
-import math
 import shutil
 import unicodedata
 from bisect import bisect_right
@@ -21,6 +20,7 @@ from ncd.interpret.draw.scene import REGION, Arc, Element, Scene, Shape, Text, W
 from ncd.interpret.draw.svg import layered
 
 ACROSS, DOWN = 8.0, 10.0                # pixels of a scene to one character
+MAX_WIDTH = 100_000
 LEAST_WIDTH = 24
 TURNING = ("wire", "double", "scalar")  # the kinds of wires that go down and up
 UP, RIGHT, LOW, LEFT = 1, 2, 4, 8
@@ -144,7 +144,7 @@ def columns(width: float | None = None) -> int:
     """
     if width is None:
         width = shutil.get_terminal_size((100, 24)).columns
-    if isinstance(width, bool) or not isinstance(width, (int, float)) or not math.isfinite(width):
+    if isinstance(width, bool) or not isinstance(width, (int, float)) or not abs(width) <= MAX_WIDTH:
         raise NcdError(f"width={width!r}", want="a number of characters, or None for the terminal's")
     return max(LEAST_WIDTH, int(width))
 

@@ -10,12 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ncd.core.argument import public, shown
 from ncd.core.category import Diagram
-from ncd.errors import NcdError, SizeError
+from ncd.errors import ArgumentError, NcdError, SizeError
 from ncd.interpret.derived import Derived
 from ncd.interpret.parameter import OPENED, Slot, build, places
 
 
+@public
 def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dict:
     """Parameters for a diagram: nested dictionaries of arrays, keyed by place.
 
@@ -31,6 +33,15 @@ def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dic
     >>> init(parameter("weight", "m k"), 0, m=2, k=3)["weight"].shape
     (2, 3)
     """
+    if key is None:
+        raise ArgumentError("init: `key` is a seed or a random key, not None", example="diagram.init(0)")
+    try:
+        dtype = jnp.dtype(dtype)
+        if not jnp.issubdtype(dtype, jnp.floating):
+            raise TypeError
+    except TypeError:
+        raise ArgumentError(f"init: `dtype` is a type of floats, not {shown(dtype)}",
+                            example="init(diagram, 0, jax.numpy.bfloat16)") from None
     slots, _ = places(diagram)
     known = {name: as_count(name, value) for name, value in sizes.items()}
     needed = frozenset().union(*(slot.array.symbols for slot in slots.values()))
@@ -52,13 +63,22 @@ def as_count(name: str, value) -> int:
         SizeError: Zero, negative, a fraction or not a number.
     """
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
-        raise SizeError(f"the size {name} = {value!r} is not a positive integer")
+        raise SizeError(f"the size {name} = {shown(value)} is not a positive integer")
+    if value.__index__() >= 2 ** 63:
+        raise SizeError(f"the size {name} has {value.__index__().bit_length()} bits", want="less than 2**63")
     return value.__index__()
 
 
 def as_key(key: Any) -> Any:
     """A JAX key as it is, or the key of a seed, an integer of Python or NumPy."""
-    return jax.random.key(int(key)) if isinstance(key, (int, np.integer)) else key
+    if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+        if not -2 ** 63 <= key < 2 ** 63:
+            raise ArgumentError(f"a seed of {int(key).bit_length()} bits", want="at most 64 bits")
+        return jax.random.key(int(key))
+    if key is not None and not jnp.issubdtype(getattr(key, "dtype", float), jax.dtypes.prng_key) \
+            and getattr(key, "dtype", None) != jnp.uint32:
+        raise ArgumentError(f"{shown(key)} is not a random key", fix="give a seed or jax.random.key(0)")
+    return key
 
 
 def place_key(key, path: tuple[str, ...]):

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.symbols import symbols
 from ncd.errors import InputError
@@ -86,6 +87,7 @@ class Compiled:
         return made[0] if len(made) == 1 else tuple(made)
 
 
+@public
 def compile_diagram(diagram: Diagram, interpretation: Interpretation = JAX, **sizes: int) -> Compiled:
     """The JAX function of a diagram.
 

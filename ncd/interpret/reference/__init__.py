@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy
 
+from ncd.core.argument import public, shown
 from ncd.core.category import Diagram
+from ncd.errors import InputError
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
 from ncd.interpret.positions import require_positions
@@ -16,6 +18,7 @@ from ncd.interpret.sizes import read_sizes
 REFERENCE = Interpretation("reference", RULES)
 
 
+@public
 def run(diagram: Diagram, *inputs, params: Any = None, key: int | None = None,
         interpretation: Interpretation = REFERENCE, **sizes: int):
     """Run a diagram in NumPy float64.
@@ -50,7 +53,10 @@ def _value(value, dtype: str):
     """A value as an array; floats, and lists of integers where floats are wanted, as float64."""
     if dtype == "key":
         return numpy.asarray(value, numpy.uint64)
-    array = numpy.asarray(value)
+    try:
+        array = numpy.asarray(value)
+    except Exception:                   # a nested list of unequal lengths, or what has no entries
+        raise InputError(f"{shown(value)} is not an array", want=f"an array of {dtype}s") from None
     plain = not hasattr(value, "dtype") and array.dtype.kind in "iu"
     floating = array.dtype.kind == "f" or "float" in str(array.dtype)
     return array.astype(numpy.float64) if floating or (dtype == "float" and plain) else array

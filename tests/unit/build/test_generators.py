@@ -148,7 +148,7 @@ REFUSED = [
     (lambda: make.reduce("sum", "x x"), AxisError, "the label x stands twice"),
     (lambda: make.topk("x k"), NotationError, "an arrow is wanted"),
     (lambda: make.topk("x y -> k"), NotationError, "one axis"),
-    (lambda: make.concat("x", 0), NcdError, "at least one array"),
+    (lambda: make.concat("x", 0), NcdError, "joins from 1 to"),
     (lambda: make.solve("i"), NotationError, "two axes"),
     (lambda: make.solve("i=2 j=3"), SizeError, "a square matrix"),
     (lambda: make.eigh("i j k"), NotationError, "two axes"),

@@ -43,7 +43,7 @@ def test_functions_with_a_number():
     np.testing.assert_allclose(run(activation.leaky_relu(2).on("b x"), X), np.where(X > 0, X, 2 * X))
     np.testing.assert_allclose(run(activation.elu(1.5).on("b x"), X), np.where(X > 0, X, 1.5 * np.expm1(X)))
     for bad in ("0.1", float("nan"), float("inf"), None, True):
-        with pytest.raises(NcdError, match="finite number"):
+        with pytest.raises(NcdError, match=r"finite number|is a number, not"):
             activation.leaky_relu(bad)
-        with pytest.raises(NcdError, match="finite number"):
+        with pytest.raises(NcdError, match=r"finite number|is a number, not"):
             activation.elu(bad)

@@ -82,5 +82,5 @@ def test_rate_zero_is_the_identity():
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.5, float("nan"), "0.1", None, True])
 def test_a_rate_out_of_range_is_refused(rate):
-    with pytest.raises(NcdError, match="dropout rate"):
+    with pytest.raises(NcdError, match=r"dropout rate|`rate` is a number"):
         dropout(rate)
