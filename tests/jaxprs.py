@@ -20,10 +20,10 @@ from ncd.interpret.jax.faster import MOST
 from ncd.interpret.jax.scalar import OVERRIDES
 from ncd.nn.star import Star
 from ncd.ops.control import Broadcast, Scan
-from ncd.ops.indexed import Gather
+from ncd.ops.indexed import Gather, Segment
 from ncd.ops.multilinear import Einsum, Reindex
 from ncd.ops.overlap import Overlap
-from ncd.ops.pointwise import Map
+from ncd.ops.pointwise import Map, TopK
 from ncd.ops.source import Random
 from tests.counting import Ledger, Scalar, evaluate
 
@@ -146,6 +146,8 @@ CAUSES = {
     "diagonal": "a diagonal is read by a mask, a choice and a sum, and written by a choice",
     "holes": "what is read at a stride turned round has zeros between its entries, which are counted",
     "blocks": "windows that overlap are cut into blocks as long as the stride, the last of them filled up",
+    "order": "XLA's top-k tells −0 from 0 and NaN by its sign: two comparisons and choices for each entry",
+    "truth values": "a segment of truth values is one of int8, compared with 0",
     "random bits": "what JAX does to bits to make them numbers"}
 
 
@@ -191,6 +193,11 @@ def difference(op, size):
         yield from _overlap(op, size)
     elif isinstance(op, Gather):
         yield "negative index", 3 * entries(op.index), 0
+    elif isinstance(op, TopK) and op.array.dtype == "float":
+        yield "order", 4 * entries(op.array), 0
+        yield "negative index", 3 * entries(op.cod[0]), 0
+    elif isinstance(op, Segment) and op.values.dtype == "bool":
+        yield "truth values", entries(op.cod[0]), 0
     elif isinstance(op, Reindex):
         yield "fill", _filled(op, size), 0
         yield "negative index", _positions(op, size), 0

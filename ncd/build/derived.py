@@ -6,7 +6,7 @@ inner product over two norms.
 
 from __future__ import annotations
 
-from ncd.build.generators import elementwise, equal, iota, maximum, reduce
+from ncd.build.generators import equal, iota, maximum, reduce
 from ncd.build.notation import one_axis
 from ncd.build.trace import pointwise, trace
 from ncd.core.argument import public
@@ -15,7 +15,7 @@ from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.errors import AxisError
 from ncd.ops.multilinear import Einsum, Reindex, affine
-from ncd.ops.scalar import TO_FLOAT
+from ncd.ops.scalar import SQRT, SQUARE, TO_FLOAT
 
 
 @public
@@ -141,16 +141,16 @@ def cosine(label: str, epsilon: float = 1e-12) -> Diagram:
     """The cosine of the angle between two vectors.
 
     Type:      f, f -> ()   (lifted: u f, v f -> u v)
-    Equation:  out = ⟨a, b⟩ / (max(‖a‖, ε) max(‖b‖, ε))
+    Equation:  out = ⟨a / max(‖a‖, ε), b / max(‖b‖, ε)⟩
 
     >>> print(cosine("f").on("u f, v f"))
     u f, v f -> u v
     """
-    root, dot = elementwise("sqrt"), cup(label)
+    dot, total = cup(label), reduce("sum", label)
 
-    def norm(a):
-        return maximum(root(dot(a, a)), epsilon)
-    return trace(lambda a, b: dot(a, b) / norm(a) / norm(b), dot.dom.inside)
+    def unit_vector(a):                 # divided first: ⟨a, b⟩ may be beyond the floats that a and b are
+        return a / maximum(pointwise(SQRT, total(pointwise(SQUARE, a))), epsilon)
+    return trace(lambda a, b: dot(unit_vector(a), unit_vector(b)), dot.dom.inside)
 
 
 __all__ = ["bend", "cosine", "cup", "diagonal", "normalise", "one_hot", "relabel", "unit"]

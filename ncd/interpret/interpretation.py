@@ -20,7 +20,7 @@ from ncd.ops.control import Broadcast, Opaque
 
 
 class Step(NamedTuple):
-    """One operation of a flat program: its rule, the slots it reads and writes, its place."""
+    """One operation of a flat program: its rule, the slots it reads, writes, stores and drops, its place."""
 
     rule: Callable
     op: Operation
@@ -28,6 +28,19 @@ class Step(NamedTuple):
     writes: tuple[int, ...]
     path: tuple[str, ...]
     drops: tuple[int, ...]
+    stores: tuple[int, ...] = ()
+
+
+class Storage(NamedTuple):
+    """What an interpretation does with values that are stored, and which those are.
+
+    Attributes:
+        slots: (steps, outputs) -> the slots whose values are stored.
+        store: What such a value becomes.
+    """
+
+    slots: Callable[[Sequence[Step], Sequence[int]], set[int]]
+    store: Callable[[Any], Any]
 
 
 class Program(NamedTuple):
@@ -88,6 +101,8 @@ class Run:
                                  f"returned {len(made)} values", want=str(len(step.writes)))
             for slot, value in zip(step.writes, made):
                 values[slot] = value
+            for slot in step.stores:
+                values[slot] = self.interpretation.storage.store(values[slot])
             for slot in step.drops:
                 values[slot] = None
         return [values[slot] for slot in program.outputs]
@@ -104,6 +119,7 @@ class Interpretation:
         unlisted: What to do with a defined operation without a rule: ``"expand"`` it, keep it
             as a ``"box"`` (given to the rule ``box``), or ``"raise"``.
         box: The rule of unlisted operations for ``"box"``.
+        storage: What becomes of values that are stored; None where nothing does.
 
     >>> from ncd.build.generators import elementwise
     >>> from ncd.ops.pointwise import Map
@@ -117,6 +133,7 @@ class Interpretation:
     faster: Mapping[Any, Callable] = field(default_factory=dict)
     unlisted: str = "expand"
     box: Callable | None = None
+    storage: Storage | None = None
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not isinstance(self.unlisted, str):
@@ -210,6 +227,10 @@ class Interpretation:
             slots += len(writes)
             frame.slots.extend(writes)
             steps.append(Step(rule, op, reads, writes, path, ()))
+        if self.storage is not None:
+            stored = self.storage.slots(steps, outputs)
+            steps = [step._replace(stores=tuple(slot for slot in step.writes if slot in stored))
+                     for step in steps]
         return Program(_with_drops(steps, outputs), len(graph.inputs), slots, tuple(outputs))
 
     def __call__(self, diagram: Diagram, *inputs, sizes=None, state=None) -> list:

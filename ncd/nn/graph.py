@@ -6,7 +6,7 @@ that end there (segment). Both commute with a renumbering of the nodes.
 
 from __future__ import annotations
 
-from ncd.build.generators import elementwise, equal, gather, maximum, reduce, where
+from ncd.build.generators import elementwise, gather, maximum, reduce, where
 from ncd.build.notation import axes_of, one_axis
 from ncd.build.trace import Wire, pointwise, trace
 from ncd.core.argument import public
@@ -19,7 +19,7 @@ from ncd.nn.linear import project
 from ncd.ops import scalar
 from ncd.ops.control import Block
 from ncd.ops.indexed import Segment
-from ncd.ops.monoid import MAX, MONOIDS, SUM, Monoid
+from ncd.ops.monoid import ANY, MAX, MONOIDS, SUM, Monoid
 from ncd.ops.multilinear import Einsum
 from ncd.ops.pointwise import Stop
 from ncd.ops.scalar import ScalarFunction
@@ -115,8 +115,9 @@ def _folded(fold: str, values: Wire, index: Wire, axis: Axis, out: Axis, empty: 
         if fold == "sum":
             return total
         return total / maximum(_segment(SUM, Constant(1.0, Array((axis,)))(), index, axis, out), 1.0)
-    found = _segment(MONOIDS[fold], values, index, axis, out)
-    return where(equal(found, MONOIDS[fold].unit), empty, found)
+    # Whether a segment is empty is a question to the indices: its only entry may be the monoid's unit.
+    taken = _segment(ANY, Constant(True, Array((axis,), "bool"))(), index, axis, out)
+    return where(taken, _segment(MONOIDS[fold], values, index, axis, out), empty)
 
 
 @public

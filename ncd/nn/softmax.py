@@ -97,6 +97,29 @@ class LogSoftmax(_OverAxes):
 
 
 @dataclass(frozen=True)
+class LogTotal(_OverAxes):
+    """The largest entry and the logarithm of the rest of a sum of exponentials, whose sum is log Σ exp.
+
+    Type:      array -> m, t: both array without the labels
+    Equation:  m = max x, or 0 where that is infinite; t = log Σ_j exp(x_j − m)
+    Where x is large, t alone holds the digits that m + t rounds away.
+    """
+
+    mark = "log_total"
+
+    @property
+    def cod(self):
+        return (self.array.with_axes(self.array.without(*self.labels)),) * 2
+
+    def definition(self):
+        def body(x):
+            peak = _largest(x, self.labels)
+            peak = pointwise(scalar.WHERE, abs(peak) < inf, peak, 0)
+            return peak, pointwise(scalar.LOG_TOTAL, fold(SUM, pointwise(scalar.EXP, x - peak), self.labels))
+        return trace(body, self.dom)
+
+
+@dataclass(frozen=True)
 class LogSumExp(_OverAxes):
     """The smooth maximum: log Σ exp.
 
@@ -112,10 +135,8 @@ class LogSumExp(_OverAxes):
 
     def definition(self):
         def body(x):
-            peak = _largest(x, self.labels)
-            peak = pointwise(scalar.WHERE, abs(peak) < inf, peak, 0)
-            total = fold(SUM, pointwise(scalar.EXP, x - peak), self.labels)
-            return peak + pointwise(scalar.LOG_TOTAL, total)
+            peak, rest = LogTotal(x.type, self.labels)(x)
+            return peak + rest
         return trace(body, self.dom)
 
 
@@ -189,7 +210,7 @@ def cross_entropy(classes: str) -> Diagram:
     """Minus the log-probability of the labelled class, from logits: ``cross_entropy("c")``.
 
     Type:      c, () : index(c) -> ()
-    Equation:  y = log Σ_j exp(logits_j) − logits[label]
+    Equation:  y = log Σ_j exp(logits_j − m) − (logits[label] − m), m = max logits
     One loss for each example; ``>> mean("b")`` averages over the axis b.
     Raises:    NotationError unless one axis is named.
 
@@ -199,6 +220,7 @@ def cross_entropy(classes: str) -> Diagram:
     axis = one_axis(classes)
 
     def body(logits, label):
-        return logsumexp(axis.label)(logits) - gather(axis.label)(logits, label)
+        peak, rest = LogTotal(logits.type, (axis.label,))(logits)
+        return rest - (gather(axis.label)(logits, label) - peak)
     made = trace(body, (Array((axis,)), Array((), "int", axis.size)))
     return Block("cross_entropy", made).diagram

@@ -92,6 +92,8 @@ BY_CAUSE = [
     ("diagonal", nn.normalised_adjacency("n"), "operations", "n*n"),
     ("narrow argument", ncd.elementwise(ncd.ops.scalar.ScalarFunction("f", ("x", "y"), "-x + y")).on("a, b"),
      "operations", "a - a*b"),
+    ("order", ncd.topk("x -> k=2"), "operations", "4*x"),
+    ("truth values", nn.message_passing("max"), "operations", "n"),
     ("remainder", ncd.elementwise("remainder", None, 3).on("x"), "operations", "6*x + 1")]
 
 

@@ -6,17 +6,16 @@ derivative is the transpose of that, as everywhere.
 
 from __future__ import annotations
 
-from math import inf
-
 from ncd.interpret.derivative.build import Builder
 from ncd.nn.normalise import Standardise
-from ncd.nn.softmax import LogSoftmax, LogSumExp, Softmax
+from ncd.nn.softmax import LogSoftmax, LogTotal, Softmax
 from ncd.nn.star import Star
 from ncd.nn.statistics import Mean
 from ncd.ops import scalar
 from ncd.ops.monoid import SUM
 from ncd.ops.overlap import Overlap
 from ncd.ops.pointwise import Map, Reduce
+from ncd.ops.scalar import ScalarFunction
 
 
 def _softmax(build: Builder, op: Softmax, args, tangents):
@@ -26,19 +25,39 @@ def _softmax(build: Builder, op: Softmax, args, tangents):
     return (s,), (build.map(scalar.MULTIPLY, s, build.map(scalar.SUBTRACT, w, mean)),)
 
 
+# w/t, and 0 where the sum of exponentials t is 0: every entry is −∞.
+SHARED = ScalarFunction("shared", ("w", "t"), "where(t == 0, 0, w / t)", dtype="float", linear=(0,))
+
+
+def _weights(build: Builder, op: LogSoftmax | LogTotal, args):
+    """(the results, the wires of e = exp(x − m) and of t = Σ e).
+
+    Derivatives read these and not the result: x − (m + log t) keeps no digit of a share where x is large.
+    """
+    place, graph = build.append(op.expansion, args), op.expansion.graph
+    (e,) = (first for inner, first in zip(graph.ops, graph.first)
+            if isinstance(inner, Map) and inner.function == scalar.EXP)
+    (t,) = (first for inner, first in zip(graph.ops, graph.first)
+            if isinstance(inner, Reduce) and inner.monoid == SUM)
+    return tuple(place[wire] for wire in graph.outputs), place[e], place[t]
+
+
+def _average(build: Builder, op: LogSoftmax | LogTotal, e: int, t: int, w: int) -> int:
+    """⟨e, w⟩/t, the mean of w by the shares e/t."""
+    total = build.add(Reduce(SUM, op.array, op.labels), build.map(scalar.MULTIPLY, e, w))
+    return build.map(SHARED, total, t)
+
+
 def _log_softmax(build: Builder, op: LogSoftmax, args, tangents):
-    """∂y w = w − ⟨exp y, w⟩."""
-    (y,), (w,) = build.node(op, args), tangents
-    weighted = build.map(scalar.MULTIPLY, build.map(scalar.EXP, y), w)
-    return (y,), (build.map(scalar.SUBTRACT, w, build.add(Reduce(SUM, op.array, op.labels), weighted)),)
+    """∂y w = w − ⟨e, w⟩/t."""
+    (w,), ((y,), e, t) = tangents, _weights(build, op, args)
+    return (y,), (build.map(scalar.SUBTRACT, w, _average(build, op, e, t, w)),)
 
 
-def _logsumexp(build: Builder, op: LogSumExp, args, tangents):
-    """∂y w = ⟨exp(x − y), w⟩, and 0 where every entry is −∞."""
-    (y,), (w,) = build.node(op, args), tangents
-    taken = build.map(scalar.WHERE, build.map(scalar.GREATER, y, (-inf,)), y, (0,))
-    share = build.map(scalar.EXP, build.map(scalar.SUBTRACT, args[0], taken))
-    return (y,), (build.add(Reduce(SUM, op.array, op.labels), build.map(scalar.MULTIPLY, share, w)),)
+def _log_total(build: Builder, op: LogTotal, args, tangents):
+    """∂(log t) w = ⟨e, w⟩/t; m is taken for a constant: m + log t does not depend on it."""
+    (w,), (results, e, t) = tangents, _weights(build, op, args)
+    return results, (None, _average(build, op, e, t, w))
 
 
 def _standardise(build: Builder, op: Standardise, args, tangents):
@@ -77,7 +96,7 @@ def _turned_star(build: Builder, op: Star, wires, linear, cotangents):
     return {n: build.add(turned, *wires[:n], w, *wires[n + 1:])}
 
 
-FASTER = {Softmax: _softmax, LogSoftmax: _log_softmax, LogSumExp: _logsumexp, Star: _star,
+FASTER = {Softmax: _softmax, LogSoftmax: _log_softmax, LogTotal: _log_total, Star: _star,
           Standardise: _standardise, Overlap: _overlap}
 """{defined operation: rule}; see :data:`ncd.interpret.derivative.pushing.RULES`."""
 

@@ -278,7 +278,7 @@ _CALLS = {
     "cos": lambda w, y, a: (minus(times(w, call("sin", a))),),
     "erf": lambda w, y, a: (times(w, times(("number", Fraction("1.1283791670955126")),
                                            call("exp", minus(("*", a, a))))),),
-    "arccos": lambda w, y, a: (minus(("/", w, call("sqrt", ("-", ONE, ("*", a, a))))),),
+    "arccos": lambda w, y, a: (minus(("/", w, call("sqrt", ("*", ("-", ONE, a), ("+", ONE, a))))),),
     "abs": lambda w, y, a: (times(w, call("sign", a)),),
     "max": lambda w, y, a, b: (w, w), "min": lambda w, y, a, b: (w, w),        # see _extremum
     "float": lambda w, y, a: (w,),

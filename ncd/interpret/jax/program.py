@@ -16,8 +16,9 @@ from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.jax.faster import FASTER
 from ncd.interpret.jax.index import is_known
 from ncd.interpret.jax.init import as_count, as_key
-from ncd.interpret.jax.rules import RULES, State
-from ncd.interpret.jax.scalar import OVERRIDES, settle
+from ncd.interpret.jax.precision import STORAGE, as_integers, precisely
+from ncd.interpret.jax.rules import READS, RULES, State
+from ncd.interpret.jax.scalar import OVERRIDES
 from ncd.interpret.parameter import find, places
 from ncd.interpret.positions import require_positions
 from ncd.interpret.sizes import read_sizes, require_sizes
@@ -25,7 +26,7 @@ from ncd.interpret.stated import stated
 from ncd.ops.scalar import RELU
 
 # JAX has ½ for relu at 0; its sigmoid, gelu … have the derivative that is stated.
-JAX = Interpretation("jax", stated(RULES, set(OVERRIDES) - {RELU}), FASTER)
+JAX = Interpretation("jax", precisely(stated(RULES, set(OVERRIDES) - {RELU}), READS), FASTER, storage=STORAGE)
 
 
 class Compiled:
@@ -36,7 +37,8 @@ class Compiled:
 
     Raises (when called):
         InputError: A wrong number of inputs, rank, dtype or size; integers outside of what they
-            index, where their values are known; all are listed.
+            index, where their values are known; all are listed. An array of NumPy that holds an
+            integer beyond those of JAX.
         SizeError: A size symbol that nothing given fixes; a derived size that is no positive whole number.
     """
 
@@ -77,13 +79,13 @@ class Compiled:
         self.derived.check(known)
         require_positions(self._named(arguments, params), known, is_known)
         key = as_key(key)
-        values = [jnp.asarray(value) if array.dtype != "key" else value
-                  for value, array in zip(arguments, self.diagram.dom.inside)]
+        values = [value if array.dtype == "key" else as_integers(value) if array.dtype == "int"
+                  else jnp.asarray(value) for value, array in zip(arguments, self.diagram.dom.inside)]
         floats = [v.dtype for v in (*values, *jax.tree.leaves(params))
                   if hasattr(v, "dtype") and jnp.issubdtype(v.dtype, jnp.floating)]
         dtype = jnp.result_type(*floats) if floats else jnp.zeros(()).dtype
         made = Run(self.interpretation, known, State(params, params, key, dtype))(self.program, values)
-        made = [settle(value, dtype) if hasattr(value, "dtype") else jnp.asarray(value) for value in made]
+        made = [value if hasattr(value, "dtype") else jnp.asarray(value) for value in made]
         return made[0] if len(made) == 1 else tuple(made)
 
 

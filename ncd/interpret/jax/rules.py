@@ -14,8 +14,9 @@ from ncd.errors import InputError, RuleError
 from ncd.interpret.interpretation import Run
 from ncd.interpret.jax.index import positions
 from ncd.interpret.jax.init import place_key
+from ncd.interpret.jax.precision import COMPUTED, MOVED, STORED, as_integers, rounded, wide, widened
 from ncd.interpret.jax.reindex import reindex
-from ncd.interpret.jax.scalar import FUNCTIONS, OVERRIDES, as_float, settle
+from ncd.interpret.jax.scalar import FUNCTIONS, OVERRIDES
 from ncd.interpret.parameter import find
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather, Segment
@@ -67,10 +68,11 @@ def aligned(value, array, axes):
 def _map(run: Run, op: Map, *values):
     axes = op.cod[0].axes
     values = [aligned(value, array, axes) for value, array in zip(values, op.arrays)]
+    kind = wide(run.state.dtype)
     if op.dtype == "float":                 # integers and truth values take the model's float type
         whole = [array.dtype != "float" and not (i == 0 and op.function.name == "where")
                  for i, array in zip(op.arguments, op.arrays)]
-        values = [as_float(value, run.state.dtype) if cast else value for value, cast in zip(values, whole)]
+        values = [jnp.asarray(value, kind) if cast else value for value, cast in zip(values, whole)]
     arguments = dict(zip(op.arguments, values))
     override = OVERRIDES.get(op.function)
     if override is not None and len(arguments) == op.function.arity:
@@ -79,23 +81,11 @@ def _map(run: Run, op: Map, *values):
         floating = any(array.dtype == "float" for array in op.arrays) or op.dtype == "float"
         named = {name: arguments[i] if i in arguments else _number(run, op.constants[i], floating)
                  for i, name in enumerate(op.function.arguments)}
-        functions = FUNCTIONS | {"float": lambda x: as_float(x, run.state.dtype)}
-        found = op.function.evaluate(named, functions)
+        found = op.function.evaluate(named, FUNCTIONS | {"float": lambda x: jnp.asarray(x, kind)})
     if op.function.dtype == "int":
         found = jnp.asarray(found, jnp.result_type(int))
-    elif op.dtype == "float" and jnp.dtype(run.state.dtype).itemsize < 4 \
-            and not getattr(found, "weak_type", True) \
-            and all(getattr(value, "weak_type", False) for value in values):
-        found = jnp.asarray(found, run.state.dtype)     # a function that has dropped the weak type
     return found if jnp.shape(found) == run.shape(op.cod[0]) else \
         jnp.broadcast_to(found, run.shape(op.cod[0]))
-
-
-def _settled(rule):
-    """A rule that is given floats of the model."""
-    def settled(run: Run, op, *values):
-        return rule(run, op, *[settle(value, run.state.dtype) for value in values])
-    return settled
 
 
 def _number(run: Run, value, floating: bool):
@@ -129,7 +119,7 @@ def _einsum(run: Run, op: Einsum, *values):
 
 def _fold(op: Einsum, value, have, kept):
     gone = tuple(i for i, letter in enumerate(have) if letter not in kept)
-    value = fold(op.semiring.add, value, gone) if gone else value
+    value = fold(op.semiring.add, widened(value), gone) if gone else value
     return move(value, [x for x in have if x in kept], kept)
 
 
@@ -199,7 +189,13 @@ def _topk(run: Run, op: TopK, value):
     axis = op.array.labels.index(op.axis)
     k = run.size(op.out.size)
     op.check_count(k, value.shape[axis])
-    found = jax.lax.top_k(jnp.moveaxis(value, axis, -1), k)
+    last = jnp.moveaxis(value, axis, -1)
+    if op.array.dtype == "float":       # XLA's order puts −0 before 0 and looks at the sign of NaN
+        rank = jnp.where(last == 0, 0, jnp.where(last != last, jnp.nan, last))
+        place = jax.lax.top_k(jax.lax.stop_gradient(rank), k)[1]
+        found = jnp.take_along_axis(last, place, -1), place
+    else:
+        found = jax.lax.top_k(last, k)
     labels = [op.out.label if label == op.axis else label for label in op.array.labels]
     return [move(jnp.moveaxis(x, -1, axis), labels, op.cod[0].labels) for x in found]
 
@@ -245,12 +241,8 @@ def _segment(run: Run, op: Segment, values, index):
         values = jnp.asarray(values, jnp.int8)
     shared = [x for x in op.values.labels if x != op.axis and x in op.index.labels]
     only = [x for x in op.index.labels if x != op.axis and x not in op.values.labels]
-    # Added up in float32 at least and rounded once, as jnp.sum does: in bfloat16 256 + 1 is 256.
-    kind = jnp.asarray(values).dtype
-    added = op.values.dtype == "float" and op.monoid.name in ("sum", "product")
-    wide = jnp.promote_types(kind, jnp.float32) if added else kind
     def write(values, index):
-        found = write_all(values.astype(wide), index, count).astype(kind)
+        found = write_all(values, index, count)
         if logical:   # an empty segment folds to the least or largest int8
             return found > 0
         return found
@@ -306,6 +298,7 @@ def _scan(run: Run, op: Scan, *values):
 
 def _parameter(run: Run, op: Parameter):
     found = lookup(run.state, run.path)
+    found = as_integers(found) if op.array.dtype == "int" else found
     return jax.lax.stop_gradient(found) if op.stored else found
 
 
@@ -373,7 +366,7 @@ def _broadcast(run: Run, op: Broadcast, *values):
     def base(*inner):
         run.path = path
         made = rule(run, op.op, *inner)
-        return tuple(made) if isinstance(made, (tuple, list)) else (made,)
+        return tuple(map(rounded, made if isinstance(made, (tuple, list)) else (made,)))
     values = [move(value, list(array.labels), [*(x for x in extra if x in array.labels), *want.labels])
               for value, array, want in zip(values, op.arrays, op.op.dom)]
     for label in reversed(extra):
@@ -382,9 +375,26 @@ def _broadcast(run: Run, op: Broadcast, *values):
             for x, plain, array in zip(base(*values), op.op.cod, op.cod)]
 
 
-RULES = {Map: _map, **{cls: _settled(rule) for cls, rule in {
-    Einsum: _einsum, Reindex: _reindex, View: _view, Concat: _concat, Reduce: _reduce, TopK: _topk,
+def _of_fold(op: Reduce | Segment) -> str:
+    return MOVED if op.monoid.selective else COMPUTED
+
+
+def _of_einsum(op: Einsum) -> str:
+    """A contraction reads what is stored; other products are maps, other sums folds."""
+    folds = bool({x for letters in op.letters for x in letters} - set(op.out_letters))
+    if len(op.arrays) > 1 and folds and op.semiring == SUM_PRODUCT:
+        return STORED
+    return COMPUTED if len(op.arrays) != 1 or (folds and not op.semiring.add.selective) else MOVED
+
+
+RULES = {
+    Map: _map, Einsum: _einsum, Reindex: _reindex, View: _view, Concat: _concat, Reduce: _reduce, TopK: _topk,
     Gather: _gather, Segment: _segment, Scan: _scan, Parameter: _parameter, Key: _key, Random: _random,
     Solve: _solve, Eigh: _eigh, Constant: _constant, Broadcast: _broadcast,
     Iota: lambda run, op: jnp.arange(*run.shape(op.cod[0])),
-    Stop: lambda run, op, value: jax.lax.stop_gradient(value)}.items()}}
+    Stop: lambda run, op, value: jax.lax.stop_gradient(value)}
+
+# {primitive: how its rule reads floats}; the others read what is stored.
+READS = {Einsum: _of_einsum, Reduce: _of_fold, Segment: _of_fold,
+         **dict.fromkeys((Map, Solve, Eigh, Constant), lambda op: COMPUTED),
+         **dict.fromkeys((Reindex, View, Concat, TopK, Gather, Stop), lambda op: MOVED)}

@@ -23,24 +23,3 @@ OVERRIDES = {
     scalar.GELU: lambda x: jax.nn.gelu(x, approximate=False),
     scalar.GELU_TANH: lambda x: jax.nn.gelu(x, approximate=True),
     scalar.RELU: lambda x: jnp.maximum(x, 0), scalar.RSQRT: jax.lax.rsqrt}
-
-
-def as_float(value, dtype):
-    """A value as a float of the model.
-
-    Types narrower than float32 skip whole numbers (bfloat16 from 256 on), so that positions would run
-    together. There a map makes whole numbers JAX's weak float32, as ``jnp.arange(n) * 1.0`` is: what maps
-    make of them alone is exact, and what they meet gives the type.
-    """
-    value = jnp.asarray(value)
-    if jnp.dtype(dtype).itemsize >= 4:
-        return jnp.asarray(value, dtype)
-    if jnp.issubdtype(value.dtype, jnp.floating):
-        return value if value.weak_type else jnp.asarray(value, dtype)
-    return value * 1.0
-
-
-def settle(value, dtype):
-    """A weak float32 of :func:`as_float` in the float type of the model."""
-    weak = getattr(value, "weak_type", False) and jnp.dtype(dtype).itemsize < 4
-    return jnp.asarray(value, dtype) if weak and jnp.issubdtype(value.dtype, jnp.floating) else value

@@ -13,6 +13,7 @@ from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
 from ncd.interpret.positions import require_positions
 from ncd.interpret.reference.rules import RULES, State
+from ncd.interpret.reference.whole import refuse_wide
 from ncd.interpret.sizes import read_sizes
 
 REFERENCE = Interpretation("reference", RULES)
@@ -25,11 +26,13 @@ def run(diagram: Diagram, *inputs, params: Any = None, key: int | None = None,
 
     Type:      the diagram's; one array for one output, else a tuple
     Parameters:
-        inputs: Arrays or nested lists; floats are made float64. A random key is a uint64 seed.
+        inputs: Arrays or nested lists; floats are made float64, integers int64. A random key is a
+            uint64 seed.
         params: Nested dictionaries by place, as ``diagram.init`` makes them.
         key: The seed of the keys drawn by place.
         sizes: Numbers for symbols that the inputs do not fix.
-    Raises:    InputError: Wrong inputs, all of them listed. SizeError: An unfixed size.
+    Raises:    InputError: Wrong inputs, all of them listed; an integer, given or computed, that 32 bits do
+               not hold: a JAX program would wrap it. SizeError: An unfixed size.
                RuleError: An operation without a rule.
 
     >>> from ncd.build.generators import reduce
@@ -58,6 +61,9 @@ def _value(value, dtype: str):
     except Exception:                   # a nested list of unequal lengths, or what has no entries
         raise InputError(f"{shown(value)} is not an array", want=f"an array of {dtype}s") from None
     plain = not hasattr(value, "dtype") and array.dtype.kind in "iu"
+    if array.dtype.kind in "iu" and not (dtype == "float" and plain):
+        refuse_wide("an input", array)
+        return array.astype(numpy.int64)
     floating = array.dtype.kind == "f" or "float" in str(array.dtype)
     return array.astype(numpy.float64) if floating or (dtype == "float" and plain) else array
 

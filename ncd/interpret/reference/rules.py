@@ -13,6 +13,7 @@ from ncd.core.array import Array
 from ncd.errors import InputError
 from ncd.interpret.interpretation import Run
 from ncd.interpret.parameter import find
+from ncd.interpret.reference.whole import refuse_wide, whole
 from ncd.ops import scalar
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather, Segment
@@ -65,6 +66,10 @@ def _map(run: Run, op: Map, *values):
     with np.errstate(**QUIET):
         override = OVERRIDES.get(op.function)
         found = override(*named.values()) if override else op.function.evaluate(named, FUNCTIONS)
+        if op.dtype == "int":               # what 64 bits would wrap, or no integer is, shows in floats
+            refuse_wide(f"`{op.name}`", op.function.evaluate(
+                {name: v if np.asarray(v).dtype == bool else np.asarray(v, float)
+                 for name, v in named.items()}, FUNCTIONS))
     found = np.broadcast_to(found, run.shape(op.cod[0]))
     return found.astype({"float": float, "int": int}[op.dtype]) if op.dtype != "bool" else found
 
@@ -84,7 +89,10 @@ def fold(monoid: Monoid, value, axes: tuple[int, ...]):
         total = np.full(value.shape[1:], monoid.unit, float)
     for item in value:
         total = monoid.function.evaluate({first: total, second: item}, FUNCTIONS)
-    return total.astype(value.dtype) if value.dtype.kind in "iu" and len(value) else total
+    if value.dtype.kind not in "iu" or not len(value):
+        return total
+    refuse_wide(f"the fold `{monoid.name}`", total)
+    return total.astype(value.dtype)
 
 
 def _einsum(run: Run, op: Einsum, *values):
@@ -94,6 +102,9 @@ def _einsum(run: Run, op: Einsum, *values):
     if op.semiring == SUM_PRODUCT and values:
         operands = [item for pair in zip(values, map(list, op.letters)) for item in pair]
         found = np.einsum(*operands, kept)
+        if op.out.dtype == "int":
+            floats = [np.asarray(v, float) if n % 2 == 0 else v for n, v in enumerate(operands)]
+            refuse_wide(f"`{op.name}`", np.einsum(*floats, kept))
     else:
         found = np.full([sizes[letter] for letter in inside], op.semiring.multiply.unit, float)
         for value, letters in zip(values, op.letters):
@@ -336,8 +347,8 @@ def _broadcast(run: Run, op: Broadcast, *values):
     return made
 
 
-RULES = {
+RULES = {cls: whole(rule) for cls, rule in {
     Einsum: _einsum, Reindex: _reindex, View: _view, Concat: _concat, Map: _map, Reduce: _reduce,
     TopK: _topk, Gather: _gather, Segment: _segment, Scan: _scan, Parameter: _parameter, Key: _key,
     Random: _random, Solve: _solve, Eigh: _eigh, Constant: _constant_array, Broadcast: _broadcast,
-    Iota: lambda run, op: np.arange(*run.shape(op.cod[0])), Stop: lambda run, op, value: value}
+    Iota: lambda run, op: np.arange(*run.shape(op.cod[0])), Stop: lambda run, op, value: value}.items()}
