@@ -103,8 +103,8 @@ KINDS: dict[str, Kind] = {kind_name: Kind(*row) for kind_name, row in {
     "PerAxis": ("a size, or a dictionary from labels to sizes", _is_size_per_axis),
     "Diagram": ("a diagram", _is_diagram, _as_diagram),
     "Callable": ("a function", callable),
-    "Mapping": ("a dictionary by name", _is_named_by_text),
-    "Mapping[int, …]": ("a dictionary by number", lambda value: isinstance(value, Mapping)),
+    "Mapping": ("a dictionary", lambda value: isinstance(value, Mapping)),
+    "Mapping[str, …]": ("a dictionary by name", _is_named_by_text),
     "Sequence": ("a sequence", _is_sequence),
     "Iterable": ("a sequence", _is_iterable),
     "tuple": ("a tuple", lambda value: isinstance(value, (tuple, list))),
@@ -139,8 +139,8 @@ def _kind(annotation: str, names: Mapping[str, Any]) -> Kind:
         return Kind(f"{whole.name} of {'texts' if each.name == 'a text' else 'whole numbers'}",
                     lambda value: whole.holds(value) and all(map(each.holds, value)))
     base = annotation.partition("[")[0]
-    if annotation.startswith("Mapping[int"):
-        return KINDS["Mapping[int, …]"]
+    if annotation.startswith("Mapping[str"):
+        return KINDS["Mapping[str, …]"]
     if base in KINDS:
         return KINDS[base]
     value: Any = names.get(base.partition(".")[0])

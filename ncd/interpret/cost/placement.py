@@ -13,10 +13,12 @@ from typing import NamedTuple
 from ncd.core.array import Array
 from ncd.core.op import Operation
 from ncd.core.size import ONE, ZERO
+from ncd.nn.star import Star
 from ncd.ops.control import Broadcast
 from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Eigh, Solve
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View
+from ncd.ops.overlap import Overlap
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Random
 
@@ -59,6 +61,23 @@ def _einsum(op: Einsum) -> Placement:
         return tuple(None if op.out_letters.count(letter) > 1 else letter for letter in letters)
     return Placement(tuple(map(walked, op.letters)), (walked(op.out_letters),), dict.fromkeys(folded, monoid),
                      op.multilinear and len(op.arrays) == 1, _rebuilt(op, arrays="inputs", out="out0"))
+
+
+def _star(op: Star) -> Placement:
+    """The axes of windows are whole; batches, channels and groups as in an einsum."""
+    windows = {letter for tap in op.taps for letter in tap.letters}
+    folded = {letter for letters in op.letters for letter in letters} - set(op.out_letters) - windows
+
+    def walked(letters) -> tuple:
+        return tuple(None if letter in windows else letter for letter in letters)
+    return Placement(tuple(map(walked, op.letters)), (walked(op.out_letters),), dict.fromkeys(folded, "sum"),
+                     False, _rebuilt(op, arrays="inputs", out="out0"))
+
+
+def _overlap(op: Overlap) -> Placement:
+    def local(arrays, made):
+        return Overlap(arrays[0], made[0].axes, op.rows)
+    return Placement(_labels(op.dom, *op.own), _labels(op.cod, *op.own), {}, True, local)
 
 
 def _map(op: Map) -> Placement:
@@ -169,8 +188,9 @@ def _other(op: Operation) -> Placement:
 RULES: dict[type, Callable[[Operation], Placement]] = {
     Einsum: _einsum, Map: _map, Reduce: _reduce, View: _view, Reindex: _reindex, Concat: _concat,
     TopK: _topk, Gather: _gather, Segment: _segment, Solve: _solve, Eigh: _eigh, Random: _random,
-    Stop: _stop}
-"""{primitive: rule}. Sources have no inputs, and a scan has its body's."""
+    Stop: _stop, Star: _star, Overlap: _overlap}
+"""{operation: rule}; ★ and its like have one, since their costs do. Sources have no inputs, and a scan has
+its body's."""
 
 
 def placement(op: Operation) -> Placement:

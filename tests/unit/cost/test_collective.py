@@ -31,7 +31,9 @@ from ncd.interpret.cost import (
     sharded,
 )
 from ncd.interpret.cost.placement import RULES, placement
+from ncd.nn.star import Star
 from ncd.ops.multilinear import Reindex, affine
+from ncd.ops.overlap import Overlap
 from ncd.ops.primitive import BASIS
 from tests.unit.cost.meshes import MESH, MODELS, SIZES
 
@@ -232,6 +234,31 @@ def test_two_mesh_axes():
     assert found.flops == as_size("2*m*n*f/(2*t)")
 
 
+@pytest.mark.parametrize("axes, wanted", [({"b": "data"}, []), ({"e": "model"}, []),
+                                          ({"c": "model"}, [("all-reduce", "model", "2*b*e*x")])])
+def test_a_convolution_in_shards_is_a_product_on_each(axes, wanted):
+    """Batches and channels are cut as those of a matrix product; Shoeybi et al. 2019 for the product."""
+    layer = nn.convolution("x", "c -> e", kernel=3, padding=1, bias=False).lift("b")
+    found = sharded(layer, axes, {"data": 4, "model": 4})
+    assert [(row[0], row[1], str(row[3])) for row in rows(found)] == wanted
+    if not wanted:
+        assert found.flops * 4 == layer.cost().exact["flops"]
+        assert "all-gather" not in {row[0] for row in rows(sharded(layer.reverse(0).composite, axes,
+                                                                   {"data": 4, "model": 4}))}
+
+
+def test_the_backward_pass_of_a_pooling_keeps_its_batch_in_shards():
+    backward = nn.mean_pool("x", 3, stride=2).lift("b").reverse().backward
+    assert rows(sharded(backward, {"b": "d"}, {"d": 4})) == []
+
+
+def test_every_operation_with_a_cost_of_its_own_has_a_placement():
+    """Else its arrays are gathered in silence."""
+    from ncd.interpret.cost import COST
+    defined = {cls for cls in COST.faster if isinstance(cls, type)}
+    assert {cls.__name__ for cls in defined - set(RULES)} == set()
+
+
 def test_a_recurrence_keeps_its_batch_in_shards():
     model = nn.rnn("t", "x -> h").on("b t x")
     found = sharded(model, {"b": "data"}, {"data": "n"})
@@ -274,6 +301,17 @@ def reindexed(axes: str, array: str, *indices):
     return Reindex(Array(axes_of(array)), axes_of(axes), indices, 0.0).diagram
 
 
+def inner(diagram, kind: type):
+    """The diagram of the one operation of a kind, however deep it stands."""
+    waiting = [diagram]
+    while waiting:
+        for op in waiting.pop().graph.ops:
+            if isinstance(op, kind):
+                return op.diagram
+            waiting += [] if op.expansion is None else [op.expansion]
+    raise AssertionError(f"no {kind.__name__}")
+
+
 OPERATIONS = {
     "product": einsum("a=4 b=4, b=4 c=2 -> a c"), "elementwise product": einsum("a=4 b=2, b=2 -> b a"),
     "max_plus": einsum("a=4 b=4, b=4 c=2 -> a c", "max_plus"), "diagonal": einsum("a=4 a=4 -> a"),
@@ -290,7 +328,10 @@ OPERATIONS = {
     "part of a diagonal": reindexed("i=4", "a=4 b=6", affine(0, {"i": 1}), affine(2, {"i": 1})),
     "slice": reindexed("i=4 c=2", "a=6 c=2", affine(0, {"i": 1}), affine(0, {"c": 1})),
     "shift beside an axis": reindexed("i=4 c=2", "a=4 c=2", affine(1, {"i": 1}), affine(0, {"c": 1})),
-    "eigh": make.eigh("a b").on("c=2 a=2 b=2"), "stop": make.stop().on("a=4")}
+    "eigh": make.eigh("a b").on("c=2 a=2 b=2"), "stop": make.stop().on("a=4"),
+    "star": inner(nn.convolution("x", "c -> e=4", kernel=3, padding=1, bias=False).on("b=2 x=6 c=4"), Star),
+    "grouped star": inner(nn.convolution("x", "c -> e=4", 3, groups=2, bias=False).on("b=2 x=6 c=4"), Star),
+    "overlap": inner(make.window("x", "j=3", stride=2).on("b=4 x=7").reverse().backward, Overlap)}
 FOLDS = {"sum": np.add.reduce, "max": np.maximum.reduce}
 
 
