@@ -94,7 +94,10 @@ BY_CAUSE = [
      "operations", "a - a*b"),
     ("order", ncd.topk("x -> k=2"), "operations", "4*x"),
     ("truth values", nn.message_passing("max"), "operations", "n"),
-    ("remainder", ncd.elementwise("remainder", None, 3).on("x"), "operations", "6*x + 1")]
+    ("remainder", ncd.elementwise("remainder", None, 3).on("x"), "operations", "6*x + 1"),
+    ("holes", nn.convolution("x", "c -> e", 2, 2, bias=False, transpose=True).on("x c"),
+     "operations", "4*c*e*x"),
+    ("blocks", ncd.build.window("x", "j=3", 2).on("x").reverse().backward, "operations", "(x + 1)//2 + 2")]
 
 
 @pytest.mark.parametrize("cause, diagram, kind, formula", BY_CAUSE, ids=lambda item: str(item)[:30])
