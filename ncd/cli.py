@@ -104,6 +104,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seed", type=int, default=0, help="of inputs and parameters (0)")
     made.add_argument("--tolerance", type=float, default=1e-4, metavar="E",
                       help="the largest error allowed, relative to the largest entry (1e-4)")
+    made.add_argument("--gradient", action="store_true", help="hold the derivatives against one another too")
+    made.add_argument("--rules", metavar="FILE.py:NAME", help="what opaque boxes compute")
     command("zoo", zoo, "List the architectures that come with ncd.", model=False)
     return top
 
@@ -366,16 +368,16 @@ def check_model(options) -> tuple[str, int]:
         check(diagram, deep=True)
     except NcdError as error:
         return _verdict(options, {"title": title, "ok": False, "types": _message(error)})
-    sizes = given.small(sizes, diagram)
-    from ncd.interpret import trial
-    from ncd.interpret.parameter import shares_text
-    found = trial.compare(diagram, sizes, seed, _progress)
-    ok = not found.problems and found.relative <= options.tolerance
-    return _verdict(options, {
-        "title": title, "ok": ok, "types": "well typed", "shared": shares_text(diagram),
-        "sizes": sizes, "compared": found.compared,
-        "problems": found.problems, "tolerance": options.tolerance,
-        "max_absolute_error": trial.plain(found.absolute), "max_relative_error": trial.plain(found.relative)})
+    from ncd.interpret import checking
+    sizes, rules = given.small(sizes, diagram), _rules(options)
+    return _verdict(options, {"title": title} | checking.found(
+        diagram, sizes, seed, options.tolerance, options.gradient, rules, _progress))
+
+
+def _rules(options):
+    from ncd.interpret import rules
+    from ncd.read import resolve
+    return rules.with_rules(resolve.named(options.rules)) if options.rules else None
 
 
 def _verdict(options, data: dict) -> tuple[str, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping, Sequence
 
 from ncd.core.category import Diagram
 from ncd.core.check import check
 from ncd.core.size import parse_size
 from ncd.errors import InputError, SizeError
+from ncd.interpret.fitting import fit
 
 DIGITS = 18
 
@@ -32,6 +34,8 @@ def sizes(texts: Sequence[str], symbols: Collection[str]) -> dict[str, int]:
             problems.append(f"`{text}`: a size has at most {DIGITS} digits")
         elif name not in symbols:
             problems.append(f"`{text}`: the diagram has no size {name}")
+            if close := difflib.get_close_matches(name[:100], sorted(symbols), 3, 0.5):
+                mend = f"did you mean {' or '.join(close)}?"
         elif found.setdefault(name, int(number)) != int(number):
             problems.append(f"`{text}`: {name} = {found[name]} is given too")
     if problems:
@@ -66,16 +70,18 @@ def masks(asked: str) -> str | dict:
 
 
 def small(given: Mapping[str, int], diagram: Diagram) -> dict[str, int]:
-    """The sizes given, and small numbers for the others at which every axis is positive."""
-    free = sorted(diagram.symbols - set(given))
-    for base in (None, 4, 8, 16, 32, 64, 128, 256):
-        # Different numbers show a transposed axis; powers of 2 divide where halves are taken.
-        tried = dict(given) | {name: 3 + place % 5 if base is None else base
-                               for place, name in enumerate(free)}
-        try:
-            check(diagram, deep=True, sizes=tried)
-            return tried
-        except SizeError as error:
-            last = error
+    """The sizes given, and small numbers for the others at which every axis is positive.
+
+    Raises:    SizeError: The sizes given do not fit, or none were found for the others.
+    """
+    free = diagram.symbols - set(given)
+    found = fit(diagram, given)
+    try:
+        check(diagram, deep=True, sizes=dict(given) | dict.fromkeys(free, 256) if found is None else found)
+        if found is not None:
+            return found
+        why = None
+    except SizeError as error:
+        why = error.details.get("why")
     raise SizeError("no small sizes fit the diagram" if free else "the sizes do not fit the diagram",
-                    why=last.details.get("why"), mend="give them: --size x=... y=...")
+                    why=why, mend="give them: --size x=... y=...")

@@ -95,4 +95,10 @@ def verdict(data: Mapping[str, Any]) -> str:
         else:
             lines.append("values   not compared" + ("" if data["compared"] else
                          ": random numbers are drawn, and JAX and the reference draw others"))
+    if gradient := data.get("gradient"):
+        errors = [f"{name} {error:.3g}" for name, error in gradient.items()
+                  if name != "left_out" and error is not None]
+        lines += hung("gradient ", "the reverse derivative against the others, relative error: "
+                      + ", ".join(errors))
+        lines += [line for text in gradient["left_out"] for line in hung("left out ", text)]
     return "\n".join([*lines, "ok" if data["ok"] else "WRONG"])

@@ -18,8 +18,12 @@ import numpy
 from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.check import diagrams_in
+from ncd.core.op import Operation
 from ncd.errors import InputError
+from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
+from ncd.interpret.rules import Rules
+from ncd.ops.control import Broadcast
 
 Sizes = Mapping[str, int]
 Progress = Callable[[str], AbstractContextManager]
@@ -77,6 +81,13 @@ def _random(random, array: Array, sizes: Sizes) -> numpy.ndarray:
 
 def draws(diagram: Diagram) -> bool:
     """Whether a random key is anywhere in a diagram, inside definitions too."""
+    return anywhere(diagram, lambda op: not op.deterministic or any(
+        array.dtype == "key" for array in (*op.dom, *op.cod))) or any(
+            array.dtype == "key" for array in diagram.dom.inside)
+
+
+def anywhere(diagram: Diagram, which: Callable[[Operation], bool]) -> bool:
+    """Whether an operation is such, anywhere in a diagram, inside definitions and broadcasts too."""
     seen: dict[int, Any] = {}
     waiting = [diagram]
     while waiting:
@@ -84,10 +95,8 @@ def draws(diagram: Diagram) -> bool:
         if id(current) in seen:
             continue
         seen[id(current)] = current
-        if any(array.dtype == "key" for array in current.graph.types):
-            return True
         for op in current.graph.ops:
-            if not op.deterministic:
+            if which(op) or (isinstance(op, Broadcast) and which(op.op)):
                 return True
             inside = list(diagrams_in(op))
             waiting += inside if op.expansion is None else [*inside, op.expansion]
@@ -100,7 +109,7 @@ def check_memory(diagram: Diagram, sizes: Sizes) -> None:
     Raises:
         InputError: With what is needed and what there is.
     """
-    needed = diagram.cost().exact["peak_memory"].evaluate(sizes)
+    needed = diagram.cost(partial=True).exact["peak_memory"].evaluate(sizes)
     have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
     if have is not None and needed > have:
         given = ", ".join(f"{name}={number}" for name, number in sizes.items())
@@ -108,10 +117,11 @@ def check_memory(diagram: Diagram, sizes: Sizes) -> None:
                          want=f"{needed / 2 ** 30:,.1f} GiB at {given}", mend="give smaller sizes")
 
 
-def _jax_call(diagram: Diagram, sizes: Sizes, params: Any, inputs: list, seed: int):
+def program_of(diagram: Diagram, sizes: Sizes, params: Any, inputs: list, seed: int,
+               interpretation: Interpretation | None = None):
     """The diagram's program as a function of (params, inputs, key), and its arguments."""
     import jax
-    program = diagram.to_jax(**sizes)
+    program = diagram.to_jax(interpretation, **sizes)
     slots, keys = places(diagram)
     values = [_jax_keys(value) if array.dtype == "key" else jax.numpy.asarray(value)
               for array, value in zip(diagram.dom.inside, inputs)]
@@ -136,7 +146,7 @@ def time_jax(diagram: Diagram, sizes: Sizes, seed: int = 0, progress: Progress =
     with progress("making inputs and parameters"):
         inputs = random_inputs(diagram, sizes, seed)
         params = diagram.init(seed, **sizes)
-        call, arguments = _jax_call(diagram, sizes, params, inputs, seed)
+        call, arguments = program_of(diagram, sizes, params, inputs, seed)
     start = time.perf_counter()
     with progress("compiling"):
         compiled = jax.jit(call).lower(*arguments).compile()
@@ -151,7 +161,8 @@ def time_jax(diagram: Diagram, sizes: Sizes, seed: int = 0, progress: Progress =
     return Timed(outputs, compiling, best, count)
 
 
-def compare(diagram: Diagram, sizes: Sizes, seed: int = 0, progress: Progress = _no_progress) -> Agreement:
+def compare(diagram: Diagram, sizes: Sizes, seed: int = 0, progress: Progress = _no_progress,
+            rules: Rules | None = None) -> Agreement:
     """The JAX program against the NumPy oracle on the same random inputs and parameters.
 
     Parameters are drawn anew around their initial values: zeros would hide what they multiply.
@@ -163,13 +174,14 @@ def compare(diagram: Diagram, sizes: Sizes, seed: int = 0, progress: Progress = 
     from ncd.interpret import reference
     random = numpy.random.default_rng(seed + 1)
     inputs = random_inputs(diagram, sizes, seed)
-    params = jax.tree.map(lambda leaf: _moved(numpy.asarray(leaf), random), diagram.init(seed, **sizes))
+    params = jax.tree.map(lambda leaf: moved(numpy.asarray(leaf), random), diagram.init(seed, **sizes))
     with progress("compiling and running"):
-        call, arguments = _jax_call(diagram, sizes, params, inputs, seed)
+        call, arguments = program_of(diagram, sizes, params, inputs, seed, rules and rules.jax)
         found = [numpy.asarray(value) if jax.numpy.issubdtype(value.dtype, jax.numpy.number)
                  or value.dtype == bool else value for value in jax.jit(call)(*arguments)]
     with progress("running the reference"):
-        wanted = reference.run(diagram, *inputs, params=params, key=seed, **sizes)
+        wanted = reference.run(diagram, *inputs, params=params, key=seed,
+                               interpretation=rules.reference if rules else reference.REFERENCE, **sizes)
     wanted = [numpy.asarray(w) for w in (wanted if isinstance(wanted, tuple) else [wanted])]
     compared = not draws(diagram)
     errors, scales, problems = [], [], []
@@ -184,7 +196,7 @@ def compare(diagram: Diagram, sizes: Sizes, seed: int = 0, progress: Progress = 
     return Agreement(errors, scales, problems, compared)
 
 
-def _moved(leaf: numpy.ndarray, random) -> numpy.ndarray:
+def moved(leaf: numpy.ndarray, random) -> numpy.ndarray:
     if leaf.dtype == bool:
         return leaf
     return (leaf + 0.1 * random.standard_normal(leaf.shape)).astype(leaf.dtype)

@@ -69,10 +69,28 @@ def load(model: str | os.PathLike, operations: Iterable[type] | Mapping[str, typ
         return _from_zoo(text)
     if not where or not name.isidentifier():
         raise LoadError(f"`{text}` names no model", want=FORMS)
+    with _opened(where) as module:
+        return _diagram(_named(module, name, where), name, where, module)
+
+
+def named(text: str) -> Any:
+    """What ``file.py:name`` or ``package.module:name`` stands for, whatever it is; the file is run.
+
+    Raises:
+        LoadError: It cannot be read or run, or has no such name.
+    """
+    where, _, name = text.rpartition(":")
+    if not where or not name.isidentifier():
+        raise LoadError(f"`{text}` names nothing", want="file.py:name or package.module:name")
+    with _opened(where) as module:
+        return _named(module, name, where)
+
+
+@contextmanager
+def _opened(where: str) -> Iterator[types.ModuleType]:
     is_file = where.endswith(".py") or os.sep in where or "/" in where
     with _importing_from(Path(where).absolute().parent if is_file else Path.cwd()):
-        module = _run_file(Path(where)) if is_file else _import(where)
-        return _diagram(_named(module, name, where), name, where, module)
+        yield _run_file(Path(where)) if is_file else _import(where)
 
 
 # -- the zoo ---------------------------------------------------------------------------

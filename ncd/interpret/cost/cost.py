@@ -159,7 +159,7 @@ class Cost(Regimes):
 
         Raises:
             SizeError: A size that the cost depends on is not given (all are listed); one that is not
-                positive; sizes at which an axis of the diagram is no positive whole number.
+                positive; sizes at which an axis is no positive whole number.
 
         >>> import ncd
         >>> cost = ncd.einsum("y k, x k -> y x").cost()

@@ -13,6 +13,7 @@ from ncd.core.array import Array
 from ncd.errors import InputError
 from ncd.interpret.interpretation import Run
 from ncd.interpret.parameter import find
+from ncd.interpret.reference.pairs import LETTERS, by_pairs, diagonal
 from ncd.interpret.reference.whole import refuse_wide, whole
 from ncd.ops import scalar
 from ncd.ops.control import Broadcast, Scan
@@ -99,22 +100,34 @@ def _einsum(run: Run, op: Einsum, *values):
     sizes = {letter: run.size(size) for letter, size in op.sizes.items()}
     inside = sorted({letter for letters in op.letters for letter in letters})
     kept = [letter for letter in dict.fromkeys(op.out_letters) if letter in inside]
-    if op.semiring == SUM_PRODUCT and values:
-        operands = [item for pair in zip(values, map(list, op.letters)) for item in pair]
-        found = np.einsum(*operands, kept)
+    every = math.prod(sizes[letter] for letter in inside)
+    if values and (len(inside) > LETTERS or (len(values) > 2 and every > 2 ** 20)):
+        f = op.semiring.multiply.function
+        multiply = lambda *two: f.evaluate(dict(zip(f.arguments, two)), FUNCTIONS)
+        add = lambda value, axes: fold(op.semiring.add, value, axes)
+        found = by_pairs(values, op.letters, kept, multiply, add)
+        if op.out.dtype == "int":
+            refuse_wide(f"`{op.name}`", by_pairs([np.asarray(v, float) for v in values], op.letters, kept,
+                                                 multiply, add))
+    elif op.semiring == SUM_PRODUCT and values:
+        number = {letter: n for n, letter in enumerate(inside)}
+        operands = [item for value, letters in zip(values, op.letters)
+                    for item in (value, [number[letter] for letter in letters])]
+        letters = [number[letter] for letter in kept]
+        found = np.einsum(*operands, letters)
         if op.out.dtype == "int":
             floats = [np.asarray(v, float) if n % 2 == 0 else v for n, v in enumerate(operands)]
-            refuse_wide(f"`{op.name}`", np.einsum(*floats, kept))
+            refuse_wide(f"`{op.name}`", np.einsum(*floats, letters))
     else:
         found = np.full([sizes[letter] for letter in inside], op.semiring.multiply.unit, float)
         for value, letters in zip(values, op.letters):
             unique = sorted(set(letters))
-            value = np.einsum(value, list(letters), unique)
+            value = diagonal(value, letters, unique)
             value = value.reshape([sizes[letter] if letter in unique else 1 for letter in inside])
             f = op.semiring.multiply.function
             found = f.evaluate(dict(zip(f.arguments, (found, value))), FUNCTIONS)
         found = fold(op.semiring.add, found, tuple(i for i, x in enumerate(inside) if x not in kept))
-        found = np.einsum(found, [x for x in inside if x in kept], kept)
+        found = np.transpose(found, [[x for x in inside if x in kept].index(x) for x in kept])
     found = _spread(found, kept, op.out_letters, sizes, op.semiring)
     return found.astype(bool) if op.out.dtype == "bool" else found
 

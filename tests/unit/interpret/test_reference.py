@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ncd.build import generators as make
 from ncd.build.generators import elementwise, key, opaque, parameter, random
@@ -19,6 +21,7 @@ from ncd.errors import InputError, RuleError, SizeError
 from ncd.interpret.reference import REFERENCE, run
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.monoid import MONOIDS, SEMIRINGS
+from tests.strategies import examples
 
 draw = np.random.default_rng(11)
 FOLDS = {"sum": sum, "product": math.prod, "max": max, "min": min, "all": all, "any": any}
@@ -185,7 +188,7 @@ def test_what_reads_outside_is_refused():
 
 
 def test_sizes_that_come_out_wrong_are_refused():
-    with pytest.raises(SizeError, match="has no shape here"):
+    with pytest.raises(SizeError, match="not positive whole numbers"):
         run(make.window("x", "j=5"), some(3))
     with pytest.raises(SizeError, match="no value for the size q"):
         run(trace(lambda a: a * "q", Ty("x").inside), some(3))
@@ -215,3 +218,39 @@ def test_keys_by_place_are_drawn_from_the_seed():
     assert error.value.details["mend"] == "give key="
     assert (run(random("uniform", "x=1000"), 7) < 1).all() and run(random("normal", "x=3"),
                                                                    np.uint64(7)).shape == (3,)
+
+
+# -- more axes than numpy.einsum has letters -------------------------------------------------
+def _chain(count):
+    return einsum(", ".join(f"a{n}=2 a{n + 1}=2" for n in range(count)) + f" -> a0=2 a{count}=2")
+
+
+@pytest.mark.parametrize("count", [51, 52, 60, 130])
+def test_einsums_of_more_axes_than_there_are_letters(count):
+    values = list(np.random.default_rng(count).normal(size=(count, 2, 2)))
+    found = _chain(count).to_numpy()(*values)
+    np.testing.assert_allclose(found, np.linalg.multi_dot(values), rtol=1e-9)
+
+
+def test_einsums_of_many_axes_that_are_kept_summed_or_on_a_diagonal():
+    names = [f"a{n}" for n in range(56)]
+    vectors = [np.array([n + 1.0]) for n in range(56)]
+    kept = einsum(", ".join(f"{name}=1" for name in names) + " -> " + " ".join(f"{x}=1" for x in names))
+    np.testing.assert_allclose(kept.to_numpy()(*vectors), np.full((1,) * 56, float(math.factorial(56))))
+    least = einsum(", ".join(f"{name}=2" for name in names) + " -> a3=2", semiring="min_plus")
+    pairs = [np.array([n, n + 1.0]) for n in range(56)]
+    np.testing.assert_allclose(least.to_numpy()(*pairs), [sum(range(56)), sum(range(56)) + 1])
+
+
+@examples(100)
+@given(st.data())
+def test_contractions_by_pairs_are_those_of_numpy(data):
+    from ncd.interpret.reference.pairs import by_pairs
+    letters = data.draw(st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=4))
+    random = np.random.default_rng(0)
+    values = [random.normal(size=[2 + x % 3 for x in own]) for own in letters]
+    kept = data.draw(st.permutations(sorted({x for own in letters for x in own})))
+    kept = kept[:data.draw(st.integers(0, len(kept)))]
+    want = np.einsum(*[item for pair in zip(values, letters) for item in pair], kept)
+    found = by_pairs(values, letters, kept, np.multiply, lambda value, axes: np.sum(value, axes))
+    np.testing.assert_allclose(found, want, rtol=1e-10, atol=1e-12)
