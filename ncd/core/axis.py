@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ncd.core.grammar import is_name, normal
+from ncd.core.powers import is_rounded
 from ncd.core.size import Size, as_size
 from ncd.errors import AxisError, SizeError
 
@@ -70,7 +71,7 @@ class Axis:
 
     Raises:
         AxisError: The label is not a name.
-        SizeError: The size is zero, negative or a fraction.
+        SizeError: The size is zero, negative, a fraction, or a logarithm that is not rounded.
 
     >>> Axis("x"), Axis("x", 128)
     (Axis('x'), Axis('x', 128))
@@ -95,6 +96,9 @@ class Axis:
         if constant is not None and (not isinstance(constant, int) or constant < 1):
             raise SizeError(f"the axis {self.label} has the size {self.size}",
                             want="a positive integer or an expression in symbols")
+        if constant is None and is_rounded(self.size):
+            raise SizeError(f"the axis {self.label} has the size {self.size}, mostly no whole number",
+                            mend="round it down, log2(n)//1, or up, -((-log2(n))//1)")
         object.__setattr__(self, "_hash", hash((self.label, self.size)))
 
     def __hash__(self):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from ncd.core.atom import NUMBER, called, power
 from ncd.core.polynomial import Atom, Size
 from ncd.errors import SizeError
 
@@ -39,9 +40,6 @@ def _atoms(size: Size) -> list[Atom]:
     return [atom for monomial in size.terms for atom, _ in monomial if isinstance(atom, Atom)]
 
 
-CALLS = {"floor": "floor", "max": "maximum", "min": "minimum", "group": ""}
-
-
 def _power_text(base: str, exponent) -> str:
     return f"power({base}, {exponent.numerator}, {exponent.denominator})"
 
@@ -56,7 +54,7 @@ class _Writer:
         for n, atom in enumerate(nodes(sizes.values())):
             arguments = [self.sum(argument, f"n{n}_{place}") for place, argument in enumerate(atom.args)]
             self.names[atom] = f"n{n}"
-            self.lines.append(f"n{n} = {CALLS[atom.kind]}({', '.join(arguments)})")
+            self.lines.append(f"n{n} = {called(atom)}({', '.join(arguments)})")
         self.results = [self.sum(size, f"r{n}") for n, size in enumerate(sizes.values())]
 
     def sum(self, size: Size, name: str) -> str:
@@ -85,7 +83,8 @@ class _Writer:
 def python(sizes: Mapping[str, Size]) -> str:
     """The text of a Python function of a dictionary {symbol: number}, to a dictionary {name: number}.
 
-    It wants ``floor``, ``maximum``, ``minimum``, ``ratio`` and ``power`` where it runs.
+    It wants ``floor``, ``maximum``, ``minimum``, ``ratio`` and ``power`` where it runs, and for powers and
+    logarithms ``exponential``, ``log2``, ``natural`` and ``floor_near``.
 
     >>> print(python({"flops": Size("2*x*y")}))
     def formulas(sizes):
@@ -110,16 +109,7 @@ def _ratio(above, below):
     return Fraction(above) / below if not isinstance(above, float) else above / below
 
 
-def _power(base, numerator: int, denominator: int):
-    if denominator == 1:
-        return base ** numerator
-    if base < 0:
-        raise SizeError("the root of a negative number")
-    return float(base) ** (numerator / denominator)
-
-
-EXACT = {"floor": lambda p, q: int(p // q), "maximum": lambda *args: max(args),
-         "minimum": lambda *args: min(args), "ratio": _ratio, "power": _power}
+EXACT = NUMBER | {"ratio": _ratio, "power": power}
 
 
 def compiled(sizes: Mapping[str, Size]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -189,6 +179,8 @@ def _vectors(sizes: Mapping[str, Size], code, given: Mapping[str, Any]) -> dict[
     # A fraction inside a node would make floats of what is whole.
     plain = plain and all(c.denominator == 1 for node in nodes(sizes.values()) for argument in node.args
                           for c in argument.terms.values())
+    # Powers may be long and logarithms are fractions.
+    plain = plain and not any(node.kind in ("exp", "log", "ln") for node in nodes(sizes.values()))
     small = plain and bounds(sizes.values(), largest) < 2.0 ** 62
     made = _bound(code, SMALL if small else LARGE)(
         {name: array.astype(numpy.int64 if small else object) for name, array in arrays.items()})
@@ -255,4 +247,4 @@ def _small(name: str) -> Callable:
 SMALL = {name: _small(name) for name in ("floor", "ratio", "maximum", "minimum")} | {
     "power": lambda base, above, below: base ** above}
 LARGE = {name: _elementwise(function) for name, function in EXACT.items() if name not in ("power",)} | {
-    "power": lambda base, above, below: _elementwise(lambda b: _power(b, above, below))(base)}
+    "power": lambda base, above, below: _elementwise(lambda b: power(b, above, below))(base)}

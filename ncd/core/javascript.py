@@ -58,12 +58,17 @@ def _atom(atom: Atom, arguments: Sequence[str]) -> str:
         return f"({arguments[0]})"
     if atom.kind == "floor":
         return f"Math.floor({'/'.join(f'({each})' for each in arguments)})"
+    if atom.kind == "exp":
+        return f"Math.pow({','.join(arguments)})"
+    if atom.kind in ("log", "ln"):
+        return f"Math.{'log2' if atom.kind == 'log' else 'log'}({arguments[0]})"
     return f"Math.{atom.kind}({','.join(f'({each})' for each in arguments)})"
 
 
 def exact(size: Size) -> tuple[str, int] | None:
     """The size in whole numbers without bounds: an expression in the object ``b`` of BigInts by name, which
-    is so many times the size. None where a root or a division outside a floor leaves the whole numbers.
+    is so many times the size. None where a root, a power 2**k, a logarithm or
+    a division outside a floor leaves the whole numbers.
 
     The expression calls ``floor(p, q)``, ⌊p/q⌋, and ``max`` and ``min`` of BigInts.
 
@@ -75,7 +80,8 @@ def exact(size: Size) -> tuple[str, int] | None:
     known: dict[Atom, tuple[str, int] | None] = {}
     for atom in nodes([size]):
         arguments = [_exact_sum(argument, known) for argument in atom.args]
-        known[atom] = None if None in arguments else _exact_atom(atom, arguments)
+        rounded = None in arguments or atom.kind in ("exp", "log", "ln")
+        known[atom] = None if rounded else _exact_atom(atom, arguments)
     return _exact_sum(size, known)
 
 

@@ -11,6 +11,8 @@ import numbers
 from collections.abc import Iterable
 from fractions import Fraction
 
+from ncd.core import atom as atoms
+from ncd.core import powers
 from ncd.core.polynomial import ONE, ZERO, Atom, Number, Size, number, operand
 from ncd.errors import SizeError
 
@@ -19,15 +21,15 @@ MAX_EXPANDED = 64                       # a higher power of a sum stays closed, 
 
 # -- powers ----------------------------------------------------------------------------
 def power(base: Size, exponent) -> Size:
-    """A size to the power of a number.
+    """A size to the power of a number, or a number to the power of a size.
 
     Raises:
-        SizeError: The exponent is not a number; zero to a negative power; a root that is
+        SizeError: Neither is a number; zero to a negative power; a root that is
             not real.
     """
     if isinstance(exponent, Size):
         if exponent.constant is None:
-            raise SizeError(f"the exponent {exponent} is not a number")
+            return powers.exponential(base, exponent)
         exponent = exponent.constant
     if isinstance(exponent, bool) or not isinstance(exponent, numbers.Real):
         return NotImplemented
@@ -45,6 +47,9 @@ def power(base: Size, exponent) -> Size:
         for _ in range(exponent):
             result = result * base
         return result
+    logs = Size.atom(powers.LN2)
+    if all(any(atom == powers.LN2 for atom, _ in monomial) for monomial in base.terms):
+        return (base / logs) ** exponent * logs ** exponent     # log(10) is log(2)·log2(10)
     return _closed(base, exponent)
 
 
@@ -65,7 +70,7 @@ def _power_of_term(base: Size, exponent: Number) -> Size:
 def _power_of_number(base: Number, exponent: Number) -> tuple[Number, Size | None]:
     """base ** exponent as an exact number, or (1, a group that keeps the root exact)."""
     if isinstance(exponent, int):
-        return number(Fraction(base) ** exponent), None
+        return number(atoms.power(base, exponent)), None
     if base < 0:
         raise SizeError(f"the power {base}**({exponent}) is not real")
     roots = [_root(part, exponent.denominator) for part in (base.numerator, base.denominator)]
@@ -116,6 +121,15 @@ def floor_division(p: Size, q: Size) -> Size:
         p, q = p * scale, q * scale
     if p.constant is not None and q.constant is not None:
         return Size.number(p.constant // q.constant)
+    if len(q.terms) == 1 and (powers.has_powers(p) or powers.has_powers(q)) and (p / q).is_integral:
+        return p / q                        # 2**k//2 is whole
+    if all(any(atom == powers.LN2 for atom, _ in monomial) for monomial in q.terms):
+        return floor_division(p / Size.atom(powers.LN2), q / Size.atom(powers.LN2))
+    if q.constant is None and not q.symbols:    # a number such as log(10)
+        return floor_division(p / q, ONE)
+    if q.constant is not None and powers.is_rounded(p):
+        whole = Size.of({m: c for m, c in (p / q).terms.items() if Size.of({m: c}).is_integral})
+        return whole + _floor(p - whole * q, q)
     if p.is_integral and q.constant is not None:
         return _floor_by_number(p, q.constant)
     if p.is_integral and q.is_integral and len(q.terms) == 1:
@@ -189,7 +203,7 @@ def _nonnegative(rest: Size, cases: int) -> bool:
     if cases <= 0 or len(rest.terms) > MAX_SHIFTED:
         return False
     node = next((atom for monomial in rest.terms for atom, _ in monomial
-                 if isinstance(atom, Atom) and atom.kind != "group"), None)
+                 if isinstance(atom, Atom) and atom.kind not in ("group", "exp", "ln", "above")), None)
     if node is None:
         return False
     over = [(monomial, c) for monomial, c in rest.terms.items() if any(a == node for a, _ in monomial)]
@@ -197,6 +211,13 @@ def _nonnegative(rest: Size, cases: int) -> bool:
     if not all(e == 1 if a == node else isinstance(a, str) for monomial, _ in over for a, e in monomial):
         return False
     signs = {c > 0 for _, c in over}
+    if node.kind == "log":              # 0 ≤ log2(p) ≤ p - 1 where p is 1 at least
+        inside, = node.args
+        if len(signs) > 1 or not _nonnegative(inside - 1, cases - 1):
+            return False
+        return _nonnegative(_with(rest, node, ZERO if True in signs else inside - 1), cases - 1)
+    if node.kind not in ("floor", "max", "min"):
+        return False
     if node.kind == "floor":
         quotient, by = node.args
         if len(signs) > 1 or by.constant is None or by.constant <= 0:
@@ -222,6 +243,9 @@ def _with(size: Size, node: Atom, value: Size) -> Size:
 def _plainly_nonnegative(rest: Size) -> bool:
     if rest.is_nonnegative:
         return True
+    if powers.has_powers(rest) and len(rest.terms) <= MAX_SHIFTED:
+        more = rest.substitute({name: Size.atom(name) + 1 for name in rest.symbols})
+        return powers.lowered(more).is_nonnegative
     # At sizes of 1 the difference is the sum of its coefficients: mostly this says no at once.
     if sum(rest.terms.values()) < 0 or len(rest.terms) > MAX_SHIFTED:
         return False
@@ -285,6 +309,8 @@ def rebuild(atom: Atom, args: tuple[Size, ...]) -> Size:
     """An atom on new arguments, in normal form."""
     if atom.kind == "floor":
         return floor_division(*args)
+    if atom.kind in ("exp", "log", "ln"):
+        return powers.rebuilt(atom, args)
     return args[0] if atom.kind == "group" else extremum(atom.kind, args)
 
 
@@ -301,5 +327,6 @@ def _either_way(operation):
 
 
 Size.__pow__, Size.opened, Size.rebuild = power, staticmethod(opened), staticmethod(rebuild)
+Size.__rpow__ = lambda self, base: NotImplemented if operand(base) is None else power(operand(base), self)
 Size.__floordiv__, Size.__rfloordiv__ = _either_way(floor_division)
 Size.__mod__, Size.__rmod__ = _either_way(lambda p, q: p - q * floor_division(p, q))

@@ -1,8 +1,9 @@
-"""The ring of sizes: exact polynomials over symbols and over nodes for floor, maximum and powers.
+"""The ring of sizes: exact polynomials over symbols and over nodes for floors, maxima, powers, logarithms.
 
 Arithmetic is on dictionaries {monomial: coefficient}; a monomial is a sorted tuple of
 (symbol or atom, exponent). Symbols stand for positive integers. The normal forms of the
-atoms are made in :mod:`ncd.core.normal`, texts and SymPy's expressions in :mod:`ncd.core.size`.
+atoms are made in :mod:`ncd.core.normal` and :mod:`ncd.core.powers`, texts and
+SymPy's expressions in :mod:`ncd.core.size`.
 """
 
 from __future__ import annotations
@@ -14,51 +15,12 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from ncd.core.atom import NUMBER, Atom, called, power
 from ncd.core.grammar import symbol_name
 from ncd.core.quotient import below, divides
 from ncd.errors import SizeError
 
 Number = int | Fraction
-
-
-class Atom:
-    """A node that is not a symbol: floor(p/q), max, min, or a group under an exponent."""
-
-    def __init__(self, kind: str, args: tuple[Size, ...]):
-        self.kind, self.args = kind, args
-        self.text = _ATOM_TEXT[kind](*map(str, args))
-        self._hash = hash((kind, args))
-
-    def __eq__(self, other):
-        return self is other or (isinstance(other, Atom) and self._hash == other._hash
-                                 and (self.kind, self.args) == (other.kind, other.args))
-
-    def __hash__(self):
-        return self._hash
-
-    def __reduce__(self):               # a hash of texts does not outlive its process
-        return Atom, (self.kind, self.args)
-
-    def __str__(self):
-        return self.text
-
-    @cached_property
-    def is_nonnegative(self) -> bool:
-        """Whether it is at least 0 at all positive integers, by its form alone."""
-        if self.kind == "max":
-            return any(argument.is_nonnegative for argument in self.args)
-        return all(argument.is_nonnegative for argument in self.args)
-
-
-def _bracket(text: str) -> str:
-    return text if text.replace("_", "a").isalnum() else f"({text})"
-
-
-_ATOM_TEXT = {
-    "floor": lambda p, q: f"{_bracket(p)}//{_bracket(q)}",
-    "max": lambda *args: f"max({', '.join(args)})",
-    "min": lambda *args: f"min({', '.join(args)})",
-    "group": _bracket}
 
 
 def number(value) -> Number:
@@ -92,6 +54,8 @@ class Size:
     read: Callable[[Any], Size]         # set by core.size: a number, text or SymPy expression
     rebuild: Callable                   # set by core.normal: an atom on new arguments
     opened: Callable[[Size], Size]      # set by core.normal: groups multiplied out
+    shown: Callable                     # set by core.powers: a term as it is written
+    is_whole: Callable                  # set by core.powers: whether 2**k/2 is whole
     compared: Callable[[Size], dict]    # set by core.floors: the terms by which equal sums of floors are seen
 
     def __init__(self, value="0"):
@@ -180,12 +144,10 @@ class Size:
 
     @cached_property
     def is_integral(self) -> bool:
-        """Whether it is an integer at all integers by its form alone."""
-        def integral(atom) -> bool:
-            return isinstance(atom, str) or atom.kind == "floor" or (
-                atom.kind != "group" and all(argument.is_integral for argument in atom.args))
-        return all(isinstance(c, int) and all(
-            isinstance(e, int) and e >= 0 and integral(a) for a, e in m) for m, c in self.terms.items())
+        """Whether it is an integer at all positive integers by its form alone."""
+        return all((isinstance(c, int) or Size.is_whole(c, m)) and all(
+            isinstance(e, int) and e >= 0 and (isinstance(a, str) or a.is_integral) for a, e in m)
+            for m, c in self.terms.items())
 
     @cached_property
     def is_nonnegative(self) -> bool:
@@ -310,22 +272,16 @@ class Size:
 
     def _value(self, atom: Atom, sizes):
         values = [argument._exact(sizes) for argument in atom.args]
-        if atom.kind == "floor":
-            if values[1] == 0:
-                raise SizeError(f"{atom} divides by zero", sizes=_shown(sizes))
-            found = values[0] // values[1]
-            return int(found) if isinstance(found, float) else found
-        return values[0] if atom.kind == "group" else max(values) if atom.kind == "max" else min(values)
+        if atom.kind == "floor" and values[1] == 0:
+            raise SizeError(f"{atom} divides by zero", sizes=_shown(sizes))
+        return NUMBER[called(atom)](*values)
 
     def _raised(self, value, exponent: Number, sizes):
         if exponent < 0 and value == 0:
             raise SizeError(f"{self} divides by zero", sizes=_shown(sizes))
-        if isinstance(exponent, int):
-            exact = exponent > 0 or isinstance(value, float)
-            return value ** exponent if exact else Fraction(value) ** exponent
-        if value < 0:
+        if value < 0 and not isinstance(exponent, int):
             raise SizeError(f"{self} takes the root of a negative number", sizes=_shown(sizes))
-        return float(value) ** float(exponent)
+        return power(value, exponent.numerator, exponent.denominator)
 
     # -- text --------------------------------------------------------------------
     @cached_property
@@ -335,6 +291,7 @@ class Size:
             return (-degree, [str(a) for a, _ in item[0]])
         pieces = []
         for monomial, coefficient in sorted(self.terms.items(), key=key):
+            monomial, coefficient = Size.shown(monomial, coefficient)
             size = abs(coefficient)
             # A floor after a leading minus is bracketed: -x//2 reads as floor(-x/2).
             alone = len(monomial) == 1 and size == 1 and (coefficient > 0 or bool(pieces))
@@ -366,8 +323,10 @@ def _shown(sizes: Mapping[str, int]) -> str:
 
 
 def factor_text(atom, exponent, alone: bool) -> str:
-    """A factor of a product; a floor stands in brackets unless it is alone."""
+    """A factor of a product; a floor stands in brackets unless it is alone, a power of a power does."""
     text = str(atom)
+    if isinstance(atom, Atom) and atom.kind == "exp" and exponent != 1:
+        text = f"({text})"
     if isinstance(atom, Atom) and atom.kind == "floor" and not (alone and exponent == 1):
         text = f"({text})"
     if exponent == 1:

@@ -1,9 +1,10 @@
 """Sizes: exact polynomials in axis sizes, read from numbers, texts and SymPy expressions.
 
 A size is an element of the ring of polynomials over the symbols of the axes (positive
-integers), extended by atoms ``floor(p/q)``, ``max(p, ...)``, ``min(p, ...)`` and groups
-``(p)`` that carry a fractional or negative exponent. Texts are parsed by a small grammar of
-our own, never executed; SymPy is the public face, made once at the end and on demand.
+integers), extended by atoms ``floor(p/q)``, ``max(p, ...)``, ``min(p, ...)``, groups ``(p)``
+that carry a fractional or negative exponent, powers ``2**p`` and logarithms ``log2(p)``. Texts are
+parsed by a small grammar of our own, never executed; SymPy is the public face, made once at
+the end and on demand.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TypeAlias
 
-from ncd.core import floors, grammar  # noqa: F401  (floors attaches how sums of floors are compared)
+from ncd.core import floors, grammar, powers  # noqa: F401  (floors attaches how sums of floors are compared)
+from ncd.core.atom import MAX_BITS
 from ncd.core.normal import extremum, floor_division, maximum, minimum
 from ncd.core.polynomial import ONE, ZERO, Atom, Number, Size
 from ncd.errors import NotationError, SizeError
@@ -32,7 +34,7 @@ _FOLD = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a *
          "/": lambda a, b: a / b, "//": lambda a, b: a // b, "%": lambda a, b: a % b}
 
 
-MAX_TERMS, MAX_BITS, MAX_ARGUMENTS = 2_000, 4_000, 256
+MAX_TERMS, MAX_ARGUMENTS = 2_000, 256
 
 
 def _bounded(size: Size, text: str) -> Size:
@@ -40,14 +42,21 @@ def _bounded(size: Size, text: str) -> Size:
     if len(size.terms) > MAX_TERMS or any(
             c.numerator.bit_length() + c.denominator.bit_length() > MAX_BITS
             or any(isinstance(atom, Atom) and len(atom.text) > grammar.MAX_LENGTH for atom, _ in monomial)
+            or any(e.numerator.bit_length() + e.denominator.bit_length() > MAX_BITS for _, e in monomial)
             for monomial, c in size.terms.items()):
         raise NotationError("a size that is too large", text[:100])
     return size
 
 
-def _power(base: Size, exponent: Number | None, text: str) -> Size:
+def _power(base: Size, over: Size, text: str) -> Size:
+    exponent = over.constant
+    if exponent is None and base.constant is not None:
+        if base.constant <= 0:
+            raise NotationError("only a positive number has a power with a size as exponent", text[:100])
+        return base ** over
     if exponent is None or abs(exponent) > 64:
-        raise NotationError("an exponent must be a number of size at most 64", text)
+        raise NotationError("an exponent must be a number of size at most 64, or a size over a number, "
+                            "as 2**k", text)
     count = len(base.terms)
     if count > 1 and exponent > 1 and math.comb(count + int(exponent) - 1, int(exponent)) > MAX_TERMS:
         raise NotationError("a size that is too large", text[:100])
@@ -78,13 +87,21 @@ def _simple(tree, text: str) -> Size:
         return -_from_tree(tree[1], text)
     if kind == "call" and tree[1] in ("max", "min") and tree[2]:
         return extremum(tree[1], [_from_tree(t, text) for t in tree[2]])
+    if kind == "call" and tree[1] in ("log", "log2"):
+        found = powers.log_call(tree[1], [_from_tree(t, text) for t in tree[2]])
+        if found is None:
+            raise NotationError(f"`{tree[1]}` of {len(tree[2])} sizes; write log(n), log2(n) or log(n, 10)",
+                                text)
+        return found
     if kind == "**":
-        return _power(_from_tree(tree[1], text), _from_tree(tree[2], text).constant, text)
+        return _power(_from_tree(tree[1], text), _from_tree(tree[2], text), text)
     raise NotationError(f"`{tree[1] if kind == 'call' else kind}` has no meaning in a size", text)
 
 
 def parse_size(text: str) -> Size:
-    """A size from text: integers, names, ``+ - * / // % **``, ``max``, ``min``, parentheses.
+    """A size from text: integers, names, ``+ - * / // % **``, ``max``, ``min``, ``log``, parentheses.
+
+    ``log(n)`` is the natural logarithm, ``log2(n)`` that to the base 2, ``log(n, 10)`` that to another.
 
     Raises:
         NotationError: Malformed text, with a caret.
@@ -146,6 +163,10 @@ def _atom_sympy(atom: Atom, sympy):
         return sympy.floor(arguments[0] / arguments[1])
     if atom.kind in ("max", "min"):
         return (sympy.Max if atom.kind == "max" else sympy.Min)(*arguments, evaluate=False)
+    if atom.kind == "exp":
+        return arguments[0] ** arguments[1]
+    if atom.kind in ("log", "ln"):
+        return sympy.log(arguments[0]) / (sympy.log(2) if atom.kind == "log" else 1)
     return arguments[0]
 
 
@@ -165,6 +186,10 @@ def _from_sympy(value) -> Size:
         return math.prod((_from_sympy(a) for a in value.args), start=ONE)
     if isinstance(value, sympy.Pow) and value.exp.is_Rational:
         return _from_sympy(value.base) ** Fraction(int(value.exp.p), int(value.exp.q))
+    if isinstance(value, sympy.Pow) and value.base.is_Rational:
+        return _from_sympy(value.base) ** _from_sympy(value.exp)
+    if isinstance(value, sympy.log):
+        return powers.natural(_from_sympy(value.args[0]))
     if isinstance(value, (sympy.Max, sympy.Min)):
         return extremum("max" if isinstance(value, sympy.Max) else "min",
                         [_from_sympy(a) for a in value.args])
@@ -172,7 +197,7 @@ def _from_sympy(value) -> Size:
         top, bottom = sympy.fraction(sympy.together(value.args[0]))
         top, bottom = _from_sympy(top), _from_sympy(bottom)
         return top // bottom if isinstance(value, sympy.floor) else -((-top) // bottom)
-    raise SizeError(f"the SymPy expression {value} is not made of + * ** floor ceiling Max Min")
+    raise SizeError(f"the SymPy expression {value} is not made of + * ** log floor ceiling Max Min")
 
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ncd.core.atom import MAX_BITS, Atom
 from ncd.core.category import Diagram
 from ncd.core.size import Size
 from ncd.errors import InputError, SizeError
@@ -97,7 +98,7 @@ def _solve_all(equations: Sequence[_Equation], known: dict[str, int]) -> None:
 
 
 def _solve(size: Size, number: int, name: str, known: dict[str, int]) -> None:
-    """The symbol that makes a size this number, where it occurs linearly."""
+    """The symbol that makes a size this number, where it occurs linearly or in a size that grows as 2**k."""
     linear = {m: c for m, c in size.terms.items() if (name, 1) in m}
     coefficient = Size.of({tuple(item for item in m if item != (name, 1)): c for m, c in linear.items()})
     rest = size - Size.of(linear)
@@ -106,6 +107,45 @@ def _solve(size: Size, number: int, name: str, known: dict[str, int]) -> None:
         found = (number - rest.evaluate(known)) / slope if slope else 0
         if found == int(found) and found >= 1:
             known[name] = int(found)
+    elif _grows(size, name):
+        found = _searched(size, number, name, known)
+        if found is not None:
+            known[name] = found
+
+
+def _grows(size: Size, name: str) -> bool:
+    """Whether a size has 2**k with k a symbol, and k in terms alone that grow with it."""
+    def grows(atom) -> bool:
+        return atom == name or (isinstance(atom, Atom) and atom.kind == "exp" and _rises(atom.args[1], name))
+    terms = [(m, c) for m, c in size.terms.items() if any(name in symbols_in(atom) for atom, _ in m)]
+    return any(not isinstance(atom, str) for m, _ in terms for atom, _ in m) and all(
+        c > 0 and all(e > 0 and (name not in symbols_in(atom) or grows(atom)) for atom, e in m)
+        for m, c in terms)
+
+
+def _rises(exponent: Size, name: str) -> bool:
+    return all(c > 0 and all(isinstance(atom, str) and e > 0 for atom, e in m)
+               for m, c in exponent.terms.items())
+
+
+def symbols_in(atom) -> frozenset[str]:
+    return Size.atom(atom).symbols
+
+
+def _searched(size: Size, number: int, name: str, known: Mapping[str, int]) -> int | None:
+    """The whole number at which a size that grows is a number, by halving."""
+    low, high = 1, 2 * MAX_BITS
+    while low <= high:
+        middle = (low + high) // 2
+        try:
+            value = size.evaluate({**known, name: middle})
+        except SizeError:                               # it has too many bits
+            high = middle - 1
+            continue
+        if value == number:
+            return middle
+        low, high = (middle + 1, high) if value < number else (low, middle - 1)
+    return None
 
 
 def _contradiction(equation: _Equation, known: Mapping[str, int]) -> str:
@@ -117,7 +157,7 @@ def _contradiction(equation: _Equation, known: Mapping[str, int]) -> str:
         shown = f"{size} = {want}" if size.symbols else str(want)
         return "" if want == number else f"{where} has {label} = {number}, want {shown}"
     at = ", ".join(f"{name} = {known[name]}" for name in sorted(size.symbols - set(free)))
-    linear = len(free) == 1 and any((free[0], 1) in m for m in size.terms)
+    linear = len(free) == 1 and (any((free[0], 1) in m for m in size.terms) or _grows(size, free[0]))
     return f"{where} has {label} = {number}, no {free[0]} makes {size} so large{' at ' + at if at else ''}" \
         if linear else ""
 

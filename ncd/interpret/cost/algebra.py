@@ -11,10 +11,11 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from ncd.core import formula
+from ncd.core import formula, powers
 from ncd.core.size import ZERO, Atom, Size, extremum
 from ncd.errors import SizeError
 from ncd.interpret.cost.assume import Assumptions
+from ncd.interpret.cost.rate import SAME, Rate
 
 FAR = 2 ** 62
 """No change of a sign is looked for beyond this size."""
@@ -22,7 +23,7 @@ FAR = 2 ** 62
 STEEP = 64
 """The highest degree at which the roots of a polynomial are among the points that are tried."""
 
-HIDDEN = "{} stands inside a floor, a maximum or a root"
+HIDDEN = "{} stands inside a floor, a maximum or a root, a logarithm or an exponent"
 
 
 def symbols_of(atom) -> frozenset[str]:
@@ -53,81 +54,121 @@ def coefficients(size: Size, symbol: str) -> dict[Any, Size] | None:
 
 
 # -- leading terms -----------------------------------------------------------------------
-def leading(size: Size, axes: Iterable[str]) -> tuple[Fraction | int, Size]:
-    """The degree in some axes that grow together, and the terms of that degree; the others are fixed.
+def leading(size: Size, axes: Iterable[str]) -> tuple[Fraction | int | float, Size]:
+    """The degree in some axes that grow together, and the terms that grow fastest; the others are fixed.
 
     A floor of a quotient grows as the quotient, a maximum as what is largest in the end, whatever its sign.
+    Of terms of one degree those with more logarithms grow faster, and 2**x faster than any degree: its
+    degree is infinite.
 
     Raises:
-        SizeError: The leading terms cancel, so that the growth is not seen.
+        SizeError: The leading terms cancel, or a power or a logarithm hides how they grow.
 
     >>> leading(Size("4*h*x**2 + 8*m*x + x//2"), ["x"])
     (2, Size('4*h*x**2'))
     >>> leading(Size("max(8*x*m, 4*x**2 + m)"), ["x"])
     (2, Size('4*x**2'))
+    >>> leading(Size("5*x*log2(3*x) + x"), ["x"])
+    (1, Size('5*x*log2(x)'))
     """
+    rate, top = growth(size, axes)
+    return rate.degree, top
+
+
+def growth(size: Size, axes: Iterable[str]) -> tuple[Rate, Size]:
+    """How a size grows and its leading terms, see :func:`leading`."""
     axes, known = set(axes), {}
     for atom in formula.nodes([size]):
-        inside = [_top(argument, axes, known) for argument in atom.args]
-        degrees = [degree for degree, _ in inside]
         if not symbols_of(atom) & axes:
-            known[atom] = (0, _alone(atom), True)
+            known[atom] = (SAME, _alone(atom), True)
+            continue
+        if atom.kind == "exp":
+            known[atom] = (_of_power(atom, axes), _alone(atom), True)
+            continue
+        inside = [_top(argument, axes, known) for argument in atom.args]
+        if atom.kind == "log":
+            known[atom] = (*_of_logarithm(atom, axes, *inside[0]), False)
         elif atom.kind == "floor":
-            degree = degrees[0] - degrees[1]
+            rate = inside[0][0] * inside[1][0].raised(-1)
             ratio = inside[0][1] / inside[1][1]
             # Of a quotient that vanishes the floor is 0, or -1 if it comes from below.
-            sign = Assumptions().sign(ratio) if degree < 0 or not ratio.terms else None
-            made = ratio if degree > 0 else _alone(atom) if sign is None else Size(min(sign, 0))
-            known[atom] = (max(degree, 0), made, False)
+            sign = Assumptions().sign(ratio) if rate < SAME or not ratio.terms else None
+            made = ratio if rate > SAME else _alone(atom) if sign is None else Size(min(sign, 0))
+            known[atom] = (max(rate, SAME), made, False)
         elif atom.kind == "group":
-            known[atom] = (degrees[0], Size.rebuild(atom, (inside[0][1],)), False)
+            known[atom] = (inside[0][0], Size.rebuild(atom, (inside[0][1],)), False)
         else:
             known[atom] = (*_last(atom.kind, inside), False)
     return _top(size, axes, known)
 
 
-def _last(kind: str, inside: Sequence[tuple]) -> tuple:
-    """The degree and the leading terms of a maximum or a minimum: what is so in the end.
+def _of_power(atom: Atom, axes: set[str]) -> Rate:
+    base, exponent = atom.args
+    if exponent.name is None:
+        raise SizeError(f"how {atom} grows is not seen",
+                        have=f"the exponent {exponent}", want="an exponent that is a number times one size")
+    return Rate(base.constant)
 
-    Beside terms of a degree those of a lower one are as 0; a zero is of the lowest.
+
+def _of_logarithm(atom: Atom, axes: set[str], rate: Rate, top: Size) -> tuple[Rate, Size]:
+    """A logarithm grows as that of the leading terms, of which the parts that do not grow fall away."""
+    found = powers.logarithm(top)
+    if rate == SAME and found.terms:    # it has a limit, which is not 0
+        return SAME, _alone(atom)
+    held = {m: c for m, c in found.terms.items() if any(symbols_of(each) & axes for each, _ in m)}
+    if rate.base != 1:                  # log2(2**x*y) grows as x
+        plain = {m: c for m, c in held.items() if len(m) == 1 and isinstance(m[0][0], str)}
+        rest = formula.nodes([Size.of({m: c for m, c in held.items() if m not in plain})])
+        if plain and all(each.kind == "log" for each in rest):
+            return Rate(1, 1), Size.of(plain)
+    elif rate.power:
+        return Rate(1, 0, 1), Size.of(held)
+    raise SizeError(f"how {atom} grows is not seen", have=f"the logarithm of what grows as {top}"[:200])
+
+
+def _last(kind: str, inside: Sequence[tuple]) -> tuple:
+    """The rate and the leading terms of a maximum or a minimum: what is so in the end.
+
+    Beside terms of a rate those of a lower one are as 0; a zero is of the lowest.
     """
-    tops: dict[Any, dict[Size, None]] = {}
-    for degree, top in inside:
-        tops.setdefault(degree if top.terms else -math.inf, {})[top] = None
+    lowest_of_all = Rate(0)
+    tops: dict[Rate, dict[Size, None]] = {}
+    for rate, top in inside:
+        tops.setdefault(rate if top.terms else lowest_of_all, {})[top] = None
     *falling, lowest = sorted(tops, reverse=True)
-    for degree in falling:
-        kept = Assumptions()._undominated([*tops[degree], ZERO], kind == "max")
+    for rate in falling:
+        kept = Assumptions()._undominated([*tops[rate], ZERO], kind == "max")
         if kept != [ZERO]:
-            return degree, extremum(kind, kept)
-    return 0 if lowest == -math.inf else lowest, extremum(kind, list(tops[lowest]))
+            return rate, extremum(kind, kept)
+    return SAME if lowest == lowest_of_all else lowest, extremum(kind, list(tops[lowest]))
 
 
 def _alone(atom: Atom) -> Size:
     return Size.of({((atom, 1),): 1})
 
 
-def _top(size: Size, axes: set[str], known: Mapping) -> tuple:
-    """The degree and the leading terms, those of the nodes being known."""
-    by_degree: dict[Any, Size] = {}
+def _top(size: Size, axes: set[str], known: Mapping) -> tuple[Rate, Size]:
+    """The rate and the leading terms, those of the nodes being known."""
+    by_rate: dict[Rate, Size] = {}
     exact = True
     for monomial, coefficient in size.terms.items():
-        degree, product = 0, Size.number(coefficient)
+        rate, product = SAME, Size.number(coefficient)
         for atom, exponent in monomial:
             if isinstance(atom, str):
-                grows, base = int(atom in axes), Size.atom(atom)
+                grows, base = Rate(1, int(atom in axes)), Size.atom(atom)
             else:
                 grows, base, sure = known[atom]
                 exact = exact and sure
-            degree = degree + grows * exponent
+            rate = rate * grows.raised(exponent)
             product = product * (base if exponent == 1 else base ** exponent)
         if product.terms:                       # a node that is 0 in the end cancels nothing
-            by_degree[degree] = by_degree.get(degree, ZERO) + product
-    for degree in sorted(by_degree, reverse=True):
-        if by_degree[degree].terms:
-            return degree, by_degree[degree]
+            by_rate[rate] = by_rate.get(rate, ZERO) + product
+    for rate in sorted(by_rate, reverse=True):
+        if by_rate[rate].terms:
+            return rate, by_rate[rate]
         if not exact:
             raise SizeError("the leading terms cancel, so the growth is not seen", have=str(size)[:200])
-    return 0, ZERO
+    return SAME, ZERO
 
 
 def limit(size: Size, symbol: str) -> Size:
@@ -290,15 +331,32 @@ def changes(size: Size, symbol: str, unit: int | float = 1) -> list[tuple]:
     [(7, 8, True)]
     """
     evaluate = formula.compiled({"size": size})
+    far = _reach(size, symbol)
 
     def positive(at) -> bool:
         return evaluate({symbol: at})["size"] > 0
     grid = {(16 + step) * 2 ** power for power in range(62) for step in range(16)} | {16 * FAR}
     points = {at // 16 if isinstance(unit, int) else at / 16 for at in grid}
     points |= {unit * at for at in _around_roots(size, symbol)}
-    tried = [(point, positive(point)) for point in sorted(points)]
+    tried = [(point, positive(point)) for point in sorted(points) if point <= far]
+    if far < FAR and tried[-1][1] != (Assumptions().sign(growth(size, (symbol,))[1]) == 1):
+        raise SizeError(f"changes of sign beyond {symbol} = {far} are not seen", have=str(size)[:200])
     return [(*halved(positive, a, b), after)
             for (a, before), (b, after) in pairwise(tried) if before != after]
+
+
+def _reach(size: Size, symbol: str) -> int:
+    """Up to which value of its symbol a size is worked out: less where it stands in an exponent."""
+    if not any(node.kind == "exp" for node in formula.nodes([size])):
+        return FAR
+
+    def is_known(at: int) -> bool:
+        try:
+            float(size.evaluate({symbol: at}))
+        except (SizeError, OverflowError):
+            return False
+        return True
+    return 1 if not is_known(1) else halved(is_known, 1, FAR)[0]
 
 
 def _around_roots(size: Size, symbol: str) -> set[int]:

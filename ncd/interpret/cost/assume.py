@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ncd.core import formula
+from ncd.core import formula, powers
 from ncd.core.size import ONE, ZERO, Atom, Size, extremum, parse_size
 from ncd.errors import ArgumentError, NotationError, SizeError
 
@@ -80,8 +80,9 @@ class Assumptions:
         """The size in variables that are at least 0, in each of the ways that the assumptions give."""
         for written in (self.written or {}, *self.others):
             found = size.substitute(written)
-            yield found.substitute({name: Size.atom(name) + 1 for name in found.symbols
-                                    if not name.startswith(SLACK)})
+            found = found.substitute({name: Size.atom(name) + 1 for name in found.symbols
+                                      if not name.startswith(SLACK)})
+            yield powers.lowered(found) if powers.has_powers(found) else found
 
     def sign(self, size: Size) -> int | None:
         """1 if it is positive at all sizes allowed, −1 if negative, 0 if zero, None if that is not seen.
@@ -127,8 +128,9 @@ class Assumptions:
 
 def _positive(monomial) -> bool:
     """Whether a product of nodes is positive where its variables are at least 0: it has none."""
-    return all(isinstance(atom, Atom) and atom.kind == "group" and isinstance(exponent, int)
-               and atom.args[0].is_nonnegative and atom.args[0].terms.get((), 0) > 0
+    return all((isinstance(atom, Atom) and atom.kind in ("exp", "ln")) or (isinstance(atom, Atom)
+               and atom.kind == "group" and isinstance(exponent, int)
+               and atom.args[0].is_nonnegative and atom.args[0].terms.get((), 0) > 0)
                for atom, exponent in monomial)
 
 

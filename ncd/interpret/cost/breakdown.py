@@ -57,14 +57,14 @@ class AxisRow:
     Attributes:
         axis: The symbol of its size.
         size: Its number, None where it is not given.
-        powers: {measure: the power with which it grows in the axis in the end}.
+        powers: {measure: the power with which it grows in the axis in the end, inf for 2**x}.
         percents: {measure: by how many percent it grows where the axis grows by one}, of those that have
             a number.
     """
 
     axis: str
     size: int | float | None
-    powers: Mapping[str, Fraction | int]
+    powers: Mapping[str, Fraction | int | float]
     percents: Mapping[str, float]
 
 

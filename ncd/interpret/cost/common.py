@@ -34,6 +34,8 @@ def _power(monomial):
 
 
 def _grown(atom: Atom):
+    if atom.kind in ("log", "ln"):
+        return 0
     degrees = [degree(argument) for argument in atom.args]
     return degrees[0] - degrees[1] if atom.kind == "floor" else max(degrees)
 

@@ -52,8 +52,10 @@ class Regimes:
         return regime.order(size, regime.known_axes(size, axes)).sympy
 
     @public
-    def exponents(self, *axes: str) -> dict[str, dict[str, Fraction | int]]:
-        """{measure: {axis: the power with which it grows in that axis alone}}.
+    def exponents(self, *axes: str) -> dict[str, dict[str, Fraction | int | float]]:
+        """{measure: {axis: the power with which it grows in that axis alone}}, logarithms apart.
+
+        It is infinite for what grows as 2**x, faster than any power.
 
         >>> import ncd
         >>> found = ncd.zoo.pre_norm_block().cost().exponents("x", "m")

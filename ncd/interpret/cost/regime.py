@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ncd.core import formula
+from ncd.core import formula, powers
 from ncd.core.size import Size, as_size
 from ncd.errors import AxisError, SizeError
 from ncd.interpret.cost.algebra import (
@@ -49,11 +49,17 @@ def order(size: Size, axes: Sequence[str]) -> Size:
 
     >>> order(Size("24*m**2*x + 4*m*x**2 + 9*m"), ["x", "m"])
     Size('m**2*x + m*x**2')
+    >>> order(Size("5*x*log2(x) + 8*x"), ["x"])
+    Size('x*log(x)')
     """
     _, top = leading(size, axes)
     axes = set(axes)
-    powers = {tuple(item for item in monomial if symbols_of(item[0]) & axes): 1 for monomial in top.terms}
-    return Size.of(powers)
+    found = [Size.of({tuple(item for item in monomial if symbols_of(item[0]) & axes): 1})
+             for monomial in top.terms]
+    # A logarithm to another base is a multiple: the natural one has the shortest name.
+    logs = [sum(e for atom, e in next(iter(each.terms)) if not isinstance(atom, str) and atom.kind == "log")
+            for each in found]
+    return sum({each * Size.atom(powers.LN2) ** count: None for each, count in zip(found, logs)}, Size(0))
 
 
 def elasticity(size: Size, axis: str, sizes: Mapping[str, int]) -> float:
@@ -73,6 +79,12 @@ def elasticity(size: Size, axis: str, sizes: Mapping[str, int]) -> float:
             known[atom] = (p // q, (dp * q - p * dq) / (q * q))
         elif atom.kind == "group":
             known[atom] = parts[0]
+        elif atom.kind == "exp":
+            value = parts[0][0] ** parts[1][0]
+            known[atom] = (value, value * math.log(parts[0][0]) * parts[1][1])
+        elif atom.kind in ("log", "ln"):
+            unit = math.log(2) if atom.kind == "log" else 1.0
+            known[atom] = (math.log(parts[0][0]) / unit, parts[0][1] / parts[0][0] / unit)
         else:
             known[atom] = (max if atom.kind == "max" else min)(parts, key=lambda part: part[0])
     value, slope = _dual(size, known)

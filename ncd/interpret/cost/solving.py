@@ -33,8 +33,8 @@ def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes
         sizes: Numbers for other sizes.
         assume: Assumptions on sizes, as ``["x > 4*d"]``.
     Returns:   A SymPy expression in the sizes that are left, a float where none is left; for several sizes
-               a dictionary. Where the formula has floors or maxima in the size that no assumption settles,
-               the largest whole number at which it is at most the budget.
+               a dictionary. Where the formula has floors, maxima, powers 2**n or logarithms in the size
+               that no assumption settles, the largest whole number at which it is at most the budget.
     Raises:
         InputError: No equation, or a size that does not stand in it.
         SizeError: No positive solution, several, or none in closed form with sizes left as symbols.

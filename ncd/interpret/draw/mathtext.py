@@ -11,6 +11,7 @@ from math import ceil, fsum
 from typing import NamedTuple
 
 from ncd.core.axis import Axis
+from ncd.core.powers import shown
 from ncd.core.size import Size
 from ncd.interpret.draw.measure import SMALL, printable, width_of
 
@@ -135,6 +136,7 @@ def _number(value) -> str:
 
 def _monomial(monomial, coefficient) -> list[Run]:
     made: list[Run] = []
+    monomial, coefficient = shown(monomial, coefficient)
     if coefficient != 1 or not monomial:
         made.append(Run(_number(coefficient) if monomial else str(coefficient)))
     names = [str(atom) for atom, _ in monomial]
@@ -157,6 +159,12 @@ def _atom(atom) -> list[Run]:
         sides = [_bracketed(runs) if len(argument.terms) > 1 else list(runs)
                  for runs, argument in zip(arguments, atom.args)]
         return _bracketed((*sides[0], Run("/"), *sides[1]), "⌊⌋")
+    if atom.kind == "exp":
+        flat = all(len(run) < 3 or not run[2] for run in arguments[1])     # no power stands in it
+        return [*arguments[0], *([Run("".join(run.text for run in arguments[1]), ROMAN, 1)] if flat else
+                                 [Run("^"), *_bracketed(arguments[1])])]
+    if atom.kind in ("log", "ln"):
+        return [Run("log₂" if atom.kind == "log" else "log"), *_bracketed(arguments[0])]
     if atom.kind == "group":                # √2 is 2 with a raised 1/2; a fraction keeps its brackets
         whole = isinstance(atom.args[0].constant, int) and atom.args[0].constant >= 0
         return list(arguments[0]) if whole else _bracketed(arguments[0])
