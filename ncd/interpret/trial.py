@@ -180,8 +180,8 @@ def compare(diagram: Diagram, sizes: Sizes, seed: int = 0, progress: Progress = 
         found = [numpy.asarray(value) if jax.numpy.issubdtype(value.dtype, jax.numpy.number)
                  or value.dtype == bool else value for value in jax.jit(call)(*arguments)]
     with progress("running the reference"):
-        wanted = reference.run(diagram, *inputs, params=params, key=seed,
-                               interpretation=rules.reference if rules else reference.REFERENCE, **sizes)
+        own = {"interpretation": rules.reference} if rules else {}
+        wanted = reference.run(diagram, *inputs, params=params, key=seed, **own, **sizes)
     wanted = [numpy.asarray(w) for w in (wanted if isinstance(wanted, tuple) else [wanted])]
     compared = not draws(diagram)
     errors, scales, problems = [], [], []
