@@ -85,6 +85,16 @@ class Wire:
     def __iter__(self):
         raise NcdError(f"a wire is one array `{self.type}`, not a sequence of arrays")
 
+    def __getitem__(self, key):
+        raise NcdError(f"a wire is read by label, not by position: `{self.type}`",
+                       fix='ncd.build.index(x=2)(wire), or ncd.build.slice_axis("x", 1, 5)(wire)')
+
+    def __matmul__(self, other):
+        raise NcdError("a product of wires names its axes", have=str(self.type),
+                       fix='ncd.einsum("y k, x k -> y x")(a, b); `@` puts diagrams side by side')
+
+    __rmatmul__ = __matmul__
+
     __add__ = lambda self, other: pointwise(scalar.ADD, self, other)
     __radd__ = lambda self, other: pointwise(scalar.ADD, other, self)
     __sub__ = lambda self, other: pointwise(scalar.SUBTRACT, self, other)

@@ -102,6 +102,9 @@ class Operation(Record):
         if not isinstance(title, str):
             from ncd.errors import NcdError
             raise NcdError(f"the name of a {type(self).__name__.lower()} is a text, not {title!r}")
+        values = getattr(self, "__dict__", {})
+        if "tied" in values and "body" not in values and not self.primitive:    # a layer with a place
+            check_place(title, f"the parameters of a {type(self).__name__.lower()}")
 
     # -- type --------------------------------------------------------------------
     @property

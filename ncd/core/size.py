@@ -130,8 +130,10 @@ def as_size(value) -> Size:
         return parse_size(value)
     if hasattr(value, "free_symbols") and hasattr(value, "is_Integer"):
         return _from_sympy(value)
-    if hasattr(value, "__index__") and not isinstance(value, type) and not getattr(value, "shape", ()):
-        return Size.number(value.__index__())
+    if not isinstance(value, type) and not getattr(value, "shape", ()):
+        value = value.item() if hasattr(value, "item") else value          # an array without axes
+        if hasattr(value, "__index__") and not isinstance(value, bool):
+            return Size.number(value.__index__())
     if isinstance(value, numbers.Real):
         return Size.number(value)
     raise SizeError(f"{value!r} is not a size", mend="give an int, a name, a text or a SymPy expression")

@@ -124,10 +124,13 @@ def in_order(wire: Wire, axes: Sequence[Axis]) -> Wire:
     return wire if wire.type.axes == tuple(axes) else reorder(wire.type, axes)(wire)
 
 
-def _undefined(wire: Wire) -> Wire:
-    """NaN, which is no literal of a diagram."""
-    infinite = Constant(inf, Array((), wire.type.dtype))()
-    return infinite - infinite
+def undefined_without_keys(outputs: Wire, seen: Wire, x: Label) -> Wire:
+    """The outputs, NaN for a query that sees no key: put in last, where no derivative meets it.
+
+    NaN is no literal of a diagram: it is ∞ − ∞.
+    """
+    infinite = Constant(inf, Array((), outputs.type.dtype))()
+    return where(reduce("any", x)(seen), outputs, infinite - infinite)
 
 
 def core(y: Label, x: Label, k: Label, v: Label, mask: Mask) -> Diagram:
@@ -144,8 +147,8 @@ def core(y: Label, x: Label, k: Label, v: Label, mask: Mask) -> Diagram:
         if not mask.may_hide_all(y_, x_):
             return mean(softmax(x)(scores), value)
         # A query without keys weighs all values with 0, so that no NaN meets them on the way back.
-        found = mean(softmax(x, empty=0)(scores), value)
-        return found if mask.empty is not None else where(reduce("any", x)(seen), found, _undefined(found))
+        outputs = mean(softmax(x, empty=0)(scores), value)
+        return outputs if mask.empty is not None else undefined_without_keys(outputs, seen, x)
     dom = (Array((y_, k_)), Array((x_, k_)), Array((x_, v_)), *mask.inputs(y_, x_))
     return Block("attention", trace(body, dom)).diagram
 

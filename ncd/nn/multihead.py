@@ -15,7 +15,7 @@ from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
 from ncd.core.size import Size, SizeLike
 from ncd.errors import AxisError, NcdError, SizeError
-from ncd.nn.attention import Mask, core, in_order
+from ncd.nn.attention import Mask, core, in_order, undefined_without_keys
 from ncd.nn.linear import project
 from ncd.nn.position import rotary as rotated
 from ncd.ops.control import Block
@@ -66,9 +66,15 @@ def _multi_head(query: Wire, memory: Wire, given: Sequence[Wire], heads: Heads, 
     if rotation is not None:
         q = rotated(f"{y.label} {heads.k.label}", rotation, mask.offset)(q)
         key = rotated(f"{x.label} {heads.k.label}", rotation)(key)
-    out = core(y.label, x.label, heads.k.label, heads.v.label, mask)(q, key, value, *given)
+    undefined = mask.empty is None and mask.may_hide_all(y, x)
+    inner = mask._replace(empty=0) if undefined else mask
+    out = core(y.label, x.label, heads.k.label, heads.v.label, inner)(q, key, value, *given)
     # The queries' axis goes first, so that what L^O returns stands after it.
-    return project((heads.v, *heads.all), (m,), bias, "O")(in_order(out, (y, heads.v, *heads.all)))
+    out = project((heads.v, *heads.all), (m,), bias, "O")(in_order(out, (y, heads.v, *heads.all)))
+    if not undefined:
+        return out
+    (seen,) = given or (mask.seen(y, x),)
+    return undefined_without_keys(out, seen, x.label)
 
 
 def _rotation(value: bool | float | None) -> float | None:

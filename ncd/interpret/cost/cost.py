@@ -169,7 +169,7 @@ class Cost(Regimes):
         [48, 96, 192]
         """
         many = {name: self._numbers(name, value) for name, value in sizes.items()
-                if hasattr(value, "__len__") and not isinstance(value, str)}
+                if hasattr(value, "__len__") and not isinstance(value, (str, Mapping))}
         single = numbers_of({name: value for name, value in sizes.items() if name not in many})
         numbers = self._checked(single | many)
         missing = sorted(self.symbols - set(numbers))

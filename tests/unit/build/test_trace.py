@@ -322,3 +322,16 @@ def test_a_size_follows_the_call():
     np.testing.assert_allclose(run(scaled, np.ones((1, 4))), np.full((1, 4), 0.5))
     again = drawn("x k=9", scaled)
     np.testing.assert_allclose(run(again, np.ones((1, 9))), np.full((1, 9), 1 / 3))
+
+
+@pytest.mark.parametrize("body, fix", [(lambda x: x[0], "ncd.build.index"), (lambda x: x @ x, "ncd.einsum"),
+                                       (lambda x: np.ones(3) @ x, "ncd.einsum")])
+def test_indexing_and_products_of_wires_say_what_to_write(body, fix):
+    with pytest.raises(NcdError) as caught:
+        diagram("x")(body)
+    assert fix in caught.value.details["fix"]
+
+
+def test_an_array_without_axes_is_a_number():
+    assert diagram("x")(lambda x: x * np.array(1.5)) == diagram("x")(lambda x: x * 1.5)
+    assert diagram("x")(lambda x: x ** np.array(2)) == diagram("x")(lambda x: x ** 2)

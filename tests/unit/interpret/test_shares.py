@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -173,3 +175,18 @@ def test_the_program_of_a_derivative_takes_the_parameters_read_or_not():
         assert slots(getattr(made, "diagram", made)) == ["b"]
         made.to_jax()(params, *(np.ones([3] * len(a.axes), "float32") for a in made.dom.inside))
         made.to_numpy()(params, *(np.ones([3] * len(a.axes)) for a in made.dom.inside))
+
+
+@pytest.mark.parametrize("layer", [
+    nn.linear("m -> k"), nn.convolution("x", "c -> e"), nn.layer_norm("m"), nn.rms_norm("m"),
+    nn.embedding("n m"), nn.unembedding("m n"), nn.batch_norm_inference("c"), nn.dropout(0.5)],
+    ids=lambda layer: layer.op.name)
+@pytest.mark.parametrize("title", ["", "/", "a//b", " "])
+def test_a_layer_of_a_file_has_a_name_that_places_its_parameters(layer, title):
+    """A file may hold what no constructor makes: a tied layer without a title ended in a KeyError."""
+    text = layer.to_json()
+    old = json.dumps(layer.op.title)
+    assert text.count(old) >= 1
+    for tied in (text, text.replace('"tied": false', '"tied": true')):
+        with pytest.raises(NcdError):
+            ncd.from_json(tied.replace(old, json.dumps(title))).reverse()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
+from ncd import nn
 from ncd.core.category import Ty
 from ncd.errors import AxisError, NcdError, SizeError
-from ncd.interpret.parameter import places
+from ncd.interpret.parameter import find, places
 from ncd.interpret.reference import run
 from ncd.nn.attention import attention
 from ncd.nn.multihead import (
@@ -187,3 +189,28 @@ def test_bad_options_are_refused():
         grouped_query_attention(groups=3, heads=8)
     with pytest.raises(SizeError, match="odd"):
         self_attention(rotary=True, width=3)
+
+
+@pytest.mark.parametrize("empty", [None, 0])
+@pytest.mark.parametrize("layer", [nn.multi_head_attention, nn.cross_attention, nn.grouped_query_attention])
+def test_a_query_without_keys_spoils_no_weight(layer, empty):
+    """Its result is NaN or the bias; with cotangent 0 on it the slopes of all weights are as without it."""
+    model = layer("y=2 m=3, x=4 n=3" if layer is nn.cross_attention else "y=2 m=3, x=4 m=3", heads=2, width=2,
+                  mask="input", empty=empty, **({"groups": 1} if layer is nn.grouped_query_attention else {}))
+    params = jax.tree.map(lambda leaf: np.asarray(leaf) + 0.5, model.init(0))
+    random = np.random.default_rng(0)
+    q, memory = random.normal(size=(2, 3)), random.normal(size=(4, 3))
+    seen = np.array([[True, False, True, False], [False] * 4])
+    outputs = np.asarray(model.to_numpy()(params, q, memory, seen))
+    assert np.isfinite(outputs[0]).all()
+    assert np.isnan(outputs[1]).all() if empty is None else (outputs[1] == 0).all()
+
+    def loss(params):
+        return model.to_jax()(params, q, memory, seen)[0].sum()
+    wanted = jax.grad(loss)(params)
+    lens = model.reverse("parameters")
+    slopes = lens.composite.to_jax()(params, q, memory, seen, np.array([[1.0] * 3, [0.0] * 3]))
+    for path, have in zip(places(model)[0], slopes):
+        want = find(wanted, path)
+        assert np.isfinite(want).all() and np.abs(want).max() > 0
+        np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-5)
