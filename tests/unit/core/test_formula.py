@@ -125,10 +125,11 @@ def test_no_step_is_larger_than_the_bound(size, at):
 
 
 def test_a_name_is_no_part_of_a_program():
-    odd = Size.symbol("x'] + y['") * 2
+    """Names of sizes are labels; programs rest on that no more than they must."""
+    odd = Size.atom("x'] + y['") * 2
     text = formula.python({"it": odd})
     assert "v0" in text and formula.compiled({"it": odd})({"x'] + y['": 7}) == {"it": 14}
-    assert "</script>" not in javascript(Size.symbol("</script>"))
+    assert "</script>" not in javascript(Size.atom("</script>"))
 
 
 def test_what_a_program_refuses():
