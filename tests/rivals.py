@@ -73,10 +73,10 @@ def vision_transformer(layers="L") -> Diagram:
     @ncd.diagram("b u=224 v=224 c=3")
     def body(image):
         patches = nn.convolution("u v", "c=3 -> m", kernel=16, stride=16)(image)
-        tokens = rearrange("u v m -> x=(u v) m").on(patches.type)(patches)
+        tokens = rearrange("u v m -> x=(u v) m").on(ncd.Ty(patches.type))(patches)
         first = ncd.parameter("token", "x=1 m")()
         tokens = ncd.concat("x")(ncd.build.generators.repeat_axis("b")(first), tokens)
-        tokens = block.on(tokens.type).repeat(layers)(tokens + ncd.parameter("position", "x=197 m")())
+        tokens = block.on(ncd.Ty(tokens.type)).repeat(layers)(tokens + ncd.parameter("position", "x=197 m")())
         return nn.linear("m -> k=1000")(ncd.build.generators.index(x=0)(nn.layer_norm("m")(tokens)))
     return body
 
