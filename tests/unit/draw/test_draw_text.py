@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd.build import generators as g
-from ncd.build.notation import einsum, rearrange
+from ncd.build.notation import cospan, einsum, rearrange
 from ncd.interpret.draw import text
 from ncd.interpret.draw.mathtext import Run, written
 from ncd.interpret.draw.route import Step, routed
@@ -111,7 +111,7 @@ def test_scales_in_a_text():
 # -- numbers that act on arrays -------------------------------------------------------------
 @pytest.mark.parametrize("diagram", [
     einsum("(), a b -> a b"), einsum("a b, () -> a b"), einsum("(), (), a -> a"), einsum("(), () -> "),
-    einsum("() -> a b"), rearrange("() -> a"), einsum("i, i, i -> "), einsum("(), i i -> "),
+    cospan("() -> a b"), rearrange("() -> a"), einsum("i, i, i -> "), cospan("(), i i -> "),
     ncd.diagram("x m, () -> x m")(lambda x, s: x * s), ncd.diagram("(), x -> x")(lambda s, x: s - x),
     ncd.nn.softmax("x").op.definition(), g.index(x=2, y=1).on("y x")])
 def test_no_wire_that_is_used_ends_in_a_dot(diagram):
