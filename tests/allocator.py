@@ -2,6 +2,8 @@
 
 - An operation takes the bytes of its results while it holds its inputs. A view, a stop and a change of
   labels take none: their result is their input's memory, which lives as long as either is needed.
+- An einsum of several arrays runs its steps (decision 16): what one makes is held until another has read it.
+- A convolution and an overlap are one operation, as their programs are: no copy of windows (decision 13).
 - A block is a call. Its inputs are its caller's and live until it returns; what it returns lives on.
 - A scan takes the bytes of all its results first. A step reads its slices where they stand and the states
   from there, runs the body in a frame of its own, writes what that returns and gives it back.
@@ -16,12 +18,16 @@ from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.interpret.jax import JAX
+from ncd.nn.star import Star
 from ncd.ops.control import Scan
-from ncd.ops.multilinear import Reindex, View
+from ncd.ops.multilinear import Einsum, Reindex, View
+from ncd.ops.overlap import Overlap
 from ncd.ops.pointwise import Map, Stop
 from ncd.ops.source import Constant, Iota, Parameter
 
 WIDTH = {"float": 4, "int": 4, "bool": 1, "key": 8}
+ONE_CALL = (Star, Overlap)
+"""Defined operations that run as one call without intermediates."""
 
 
 class Buffer:
@@ -36,18 +42,21 @@ class Allocator:
 
     Parameters:
         sizes: The number of each size symbol.
-        kernels: Classes of defined operations that are carried out as one operation.
+        kernels: Classes of defined operations that are carried out as one operation, beside ONE_CALL.
     """
 
     def __init__(self, sizes: dict[str, int], kernels: tuple[type, ...] = ()):
-        self.sizes, self.kernels = sizes, kernels
+        self.sizes, self.kernels = sizes, (*kernels, *ONE_CALL)
         self.live = self.peak = 0
 
     def bytes(self, array) -> int:
         return WIDTH[array.dtype] * math.prod(int(axis.size.evaluate(self.sizes)) for axis in array.axes)
 
     def take(self, array) -> Buffer:
-        buffer = Buffer(self.bytes(array))
+        return self.reserve(self.bytes(array))
+
+    def reserve(self, size: int) -> Buffer:
+        buffer = Buffer(size)
         self.live += buffer.size
         self.peak = max(self.peak, self.live)
         return buffer
@@ -93,10 +102,31 @@ class Allocator:
             return self.scan(op, inputs)
         if op.expansion is not None and not isinstance(op, self.kernels):
             return self.call(op.expansion.graph, inputs)
+        if isinstance(op, Einsum) and len(op.steps) > 1:
+            return [self.einsum(op, inputs)]
         made = [Buffer(0) if isinstance(op, Parameter) else self.take(array) for array in op.cod]
         for buffer in made:
             buffer.names = 1
         return made
+
+    def einsum(self, op: Einsum, inputs: list[Buffer]) -> Buffer:
+        """Each step takes its result's bytes while it holds what it reads; another step reads that once."""
+        held = list(inputs)
+        for step in op.steps[:-1]:
+            entries = math.prod(int(op.sizes[letter].evaluate(self.sizes)) for letter in step.kept)
+            held.append(self.reserve(WIDTH[op.out.dtype] * entries))
+            held[-1].names = 1
+            self.drop_read(step, held, len(inputs))
+        result = self.take(op.out)
+        result.names = 1
+        self.drop_read(op.steps[-1], held, len(inputs))
+        return result
+
+    def drop_read(self, step, held: list[Buffer], given: int) -> None:
+        """What a step has read and another has made is needed no more."""
+        for operand in (step.left, step.right):
+            if operand is not None and operand >= given:
+                self.drop(held[operand])
 
     def scan(self, op: Scan, inputs: list[Buffer]) -> list[Buffer]:
         made = [self.take(array) for array in op.cod]

@@ -132,7 +132,7 @@ def test_attention_by_matmul():
 
 def multi_head() -> Diagram:
     """Queries, keys, values, scores and scaled scores all have a name while the weights are made."""
-    weights = ncd.diagram("b h s t")(lambda scores: ncd.softmax("t")(scores * ncd.size("e") ** -0.5))
+    weights = ncd.diagram("b h s t")(lambda scores: ncd.softmax("t")(scores * ncd.size("k") ** -0.5))
 
     @ncd.diagram("b s h e, b t=s h e, b t=s h e")
     def attend(q, k, v):
@@ -144,7 +144,7 @@ def multi_head() -> Diagram:
         q, k, v = (nn.linear("d=h*e -> h e", bias=False, name=name)(x) for name in "QKV")
         k, v = (relabel(s="t")(wire) for wire in (k, v))
         return nn.linear("h e -> d=h*e", bias=False, name="O")(attend.block("attend")(q, k, v))
-    return body
+    return body.bind(k="e")             # the width of a head, which the weights' type does not show
 
 
 def test_multi_head_attention():

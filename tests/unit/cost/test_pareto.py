@@ -121,7 +121,10 @@ def true_front(memory, work) -> list[tuple[int, int]]:
                     heapq.heappush(heap, (total, *new))
         return None
     found: list[tuple[int, int]] = []
-    for limit in sorted(set(held), reverse=True):
+    # An operation may need more room than its result, so a peak is more than a sum of results.
+    peaks = {held[live] + memory.need[node] for live in range(1 << count) for node in range(count)
+             if not live >> node & 1 and not above[node] & ~live}
+    for limit in sorted(peaks, reverse=True):
         extra = least(limit)
         if extra is None:
             break
