@@ -16,7 +16,15 @@ from ncd.core.graph import Graph
 from ncd.core.op import Operation, check_place
 from ncd.core.signature import parse_signature
 from ncd.core.size import Size
-from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, NotationError, SizeError
+from ncd.errors import (
+    AmbiguityError,
+    ArgumentError,
+    ArityError,
+    AxisError,
+    NcdError,
+    NotationError,
+    SizeError,
+)
 from ncd.ops import scalar
 from ncd.ops.control import Block
 from ncd.ops.pointwise import Map, as_constant
@@ -86,11 +94,11 @@ class Wire:
         raise NcdError(f"a wire is one array `{self.type}`, not a sequence of arrays")
 
     def __getitem__(self, key):
-        raise NcdError(f"a wire is read by label, not by position: `{self.type}`",
+        raise ArgumentError(f"a wire is read by label, not by position: `{self.type}`",
                        fix='ncd.build.index(x=2)(wire), or ncd.build.slice_axis("x", 1, 5)(wire)')
 
     def __matmul__(self, other):
-        raise NcdError("a product of wires names its axes", have=str(self.type),
+        raise ArgumentError("a product of wires names its axes", have=str(self.type),
                        fix='ncd.einsum("y k, x k -> y x")(a, b); `@` puts diagrams side by side')
 
     __rmatmul__ = __matmul__

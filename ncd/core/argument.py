@@ -1,8 +1,8 @@
 """Arguments of public functions, checked against the annotations of their parameters.
 
 A public function says once, in its signature, what each argument is. :func:`public` reads the
-annotations and refuses a value of another kind before the function runs, with the function's
-public name, the value and an example from its docstring.
+annotations where the function ends in an error that is not ncd's own, and refuses the value of another
+kind, with the function's public name, the value and an example from its docstring.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numbers
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ncd.core.op import Operation
@@ -30,7 +30,6 @@ class Kind(NamedTuple):
 
     name: str
     holds: Callable[[Any], bool]
-    change: Callable[[Any], Any] | None = None
 
 
 def _is_text(value) -> bool:
@@ -101,7 +100,7 @@ KINDS: dict[str, Kind] = {kind_name: Kind(*row) for kind_name, row in {
     "float": ("a number", _is_real),
     "SizeLike": ("a size (a number, a name or an expression)", _is_size),
     "PerAxis": ("a size, or a dictionary from labels to sizes", _is_size_per_axis),
-    "Diagram": ("a diagram", _is_diagram, _as_diagram),
+    "Diagram": ("a diagram", _is_diagram),
     "Callable": ("a function", callable),
     "Mapping": ("a dictionary", lambda value: isinstance(value, Mapping)),
     "Mapping[str, …]": ("a dictionary by name", _is_named_by_text),
@@ -164,20 +163,17 @@ class Check(NamedTuple):
     kinds: tuple[Kind, ...]
     default: Any
 
-    def accept(self, value, function: Callable, name: str | None = None):
-        """The value, an operation as its diagram.
+    def accept(self, value, function: Callable, name: str | None = None,
+               cause: Exception | None = None) -> None:
+        """Refuse a value that is neither the default nor of one of the kinds.
 
         Raises:
-            ArgumentError: A value of none of the kinds.
+            ArgumentError: With the cause.
         """
-        if value is self.default:
-            return value
-        for kind in self.kinds:
-            if kind.holds(value):
-                return value if kind.change is None else kind.change(value)
-        wanted = " or ".join(kind.name for kind in self.kinds)
-        raise refusal(public_name(function), name or self.name, value, wanted,
-                      _example(function))
+        if value is not self.default and not any(kind.holds(value) for kind in self.kinds):
+            wanted = " or ".join(kind.name for kind in self.kinds)
+            raise refusal(public_name(function), name or self.name, value, wanted,
+                          _example(function)) from cause
 
 
 def refusal(function: str, parameter: str, value: Any, want: str,
@@ -242,6 +238,7 @@ class Checks(NamedTuple):
     named: Check | None
 
 
+@functools.lru_cache(maxsize=1024)
 def checks_of(function: Callable) -> Checks:
     """The checks that a function's annotations ask for.
 
@@ -268,7 +265,10 @@ def checks_of(function: Callable) -> Checks:
 
 
 def public(function: F) -> F:
-    """The function with its arguments checked by its annotations, before it runs.
+    """The function, with an error of ncd's own where an argument is of another kind than annotated.
+
+    The function's own checks come first: they know more than a kind. Where it ends in an error that is
+    not one of ncd's, its arguments are held against their annotations. An operation stands for its diagram.
 
     Raises:
         ArgumentError: An argument of another kind than annotated.
@@ -281,21 +281,41 @@ def public(function: F) -> F:
       given   3, of the type int
       example print(concat("x").on("b x=3, b x=4"))
     """
-    checks: list[Checks] = []
-
     @functools.wraps(function)
     def checked(*args, **kwargs):
-        if not checks:
-            checks.append(checks_of(function))
-        by_position, by_name, rest, named = checks[0]
-        count = len(by_position)
-        accepted = []
-        for position, value in enumerate(args):
-            check = by_position[position] if position < count else rest
-            accepted.append(value if check is None else check.accept(value, function))
-        for name, value in kwargs.items():
-            check = by_name.get(name) if name in by_name else named
-            if check is not None:
-                kwargs[name] = check.accept(value, function, name)
-        return function(*accepted, **kwargs)
+        if any(isinstance(value, Operation) for value in args):
+            diagrams = _diagrams(function, args)
+            args = [_as_diagram(value) if takes else value for value, takes in zip(args, diagrams)]
+        try:
+            return function(*args, **kwargs)
+        except NcdError:
+            raise
+        except Exception as error:
+            _check(function, args, kwargs, error)
+            raise
     return checked
+
+
+def _diagrams(function: Callable, args: Sequence) -> Iterator[bool]:
+    """Whether each argument by position is to be a diagram."""
+    by_position, _, rest, _ = checks_of(function)
+    for position in range(len(args)):
+        check = by_position[position] if position < len(by_position) else rest
+        yield check is not None and KINDS["Diagram"] in check.kinds
+
+
+def _check(function: Callable, args: Sequence, kwargs: Mapping[str, Any], error: Exception) -> None:
+    """Refuse the first argument that is of none of its kinds.
+
+    Raises:
+        ArgumentError: With the error that it led to as its cause.
+    """
+    by_position, by_name, rest, named = checks_of(function)
+    for position, value in enumerate(args):
+        check = by_position[position] if position < len(by_position) else rest
+        if check is not None:
+            check.accept(value, function, cause=error)
+    for name, value in kwargs.items():
+        check = by_name.get(name) if name in by_name else named
+        if check is not None:
+            check.accept(value, function, name, error)

@@ -67,14 +67,14 @@ def _multi_head(query: Wire, memory: Wire, given: Sequence[Wire], heads: Heads, 
         q = rotated(f"{y.label} {heads.k.label}", rotation, mask.offset)(q)
         key = rotated(f"{x.label} {heads.k.label}", rotation)(key)
     undefined = mask.empty is None and mask.may_hide_all(y, x)
-    inner = mask._replace(empty=0) if undefined else mask
+    inner = mask
+    if undefined:                       # the mask is made once, for the core and for what is put in last
+        (seen,) = given = given or (in_order(mask.seen(y, x), (y, x)),)
+        inner = mask._replace(kind="input", empty=0)
     out = core(y.label, x.label, heads.k.label, heads.v.label, inner)(q, key, value, *given)
     # The queries' axis goes first, so that what L^O returns stands after it.
     out = project((heads.v, *heads.all), (m,), bias, "O")(in_order(out, (y, heads.v, *heads.all)))
-    if not undefined:
-        return out
-    (seen,) = given or (mask.seen(y, x),)
-    return undefined_without_keys(out, seen, x.label)
+    return undefined_without_keys(out, seen, x.label) if undefined else out
 
 
 def _rotation(value: bool | float | None) -> float | None:

@@ -50,8 +50,8 @@ def test_every_error_is_an_ncd_error_and_a_value_error(kind):
 
 def test_the_kinds_are_pinned():
     assert sorted(kind.__name__ for kind in KINDS) == [
-        "AmbiguityError", "ArityError", "AxisError", "InputError", "LoadError", "NcdError", "NotationError",
-        "OutputError", "RuleError", "SizeError"]
+        "AmbiguityError", "ArgumentError", "ArityError", "AxisError", "InputError", "LoadError", "NcdError",
+        "NotationError", "OutputError", "RuleError", "SizeArgumentError", "SizeError"]
 
 
 # -- where -----------------------------------------------------------------------------------

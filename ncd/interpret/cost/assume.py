@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from ncd.core import formula, powers
 from ncd.core.size import ONE, ZERO, Atom, Size, extremum, parse_size
-from ncd.errors import ArgumentError, NotationError, SizeError
+from ncd.errors import NotationError, SizeError
 
 SLACK = "·"                             # no label: the new variables are apart from every symbol
 RELATION = re.compile(r"(>=|<=|>|<|==|=|≥|≤)")
@@ -50,7 +50,8 @@ class Assumptions:
             return texts
         texts = (texts,) if isinstance(texts, str) or not isinstance(texts, Iterable) else tuple(texts)
         if not all(isinstance(text, str) for text in texts):
-            raise ArgumentError(f"assumptions are texts, not {texts!r:.60}", fix='assume=["x > 4*d"]')
+            raise NotationError("an assumption is an inequality of two sizes", have=f"{texts!r:.60}",
+                                fix='assume=["x > 4*d"]')
         ways: list[dict[str, Size]] = [{}]
         for n, text in enumerate(texts):
             ways = _assume(text, n, ways, texts[:n])

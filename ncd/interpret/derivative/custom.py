@@ -42,12 +42,15 @@ def custom_derivative(operation: Diagram, reverse: Diagram | None = None,
     1.0
     """
     body = operation
+    if not isinstance(body, Diagram):
+        raise NcdError(f"custom_derivative of a {type(operation).__name__}", want="an operation or a diagram")
     if reverse is None and forward is None:
         raise NcdError("custom_derivative states no derivative", mend="give reverse=, forward= or both")
     if any(op.place is not None for op in body.graph.ops):
         raise NcdError("custom_derivative of a diagram with parameters or keys of its own",
                        mend="make them inputs, and call it on ncd.parameter(...)()")
     dom, cod = body.dom.inside, body.cod.inside
+    reverse, forward = (None if d is None else getattr(d, "diagram", d) for d in (reverse, forward))
     wanted, rates = floats(dom), floats(cod)
     if reverse is not None:
         longer = len(reverse.dom) == len(dom) + len(cod) + len(rates)
@@ -64,6 +67,8 @@ def floats(arrays: Sequence[Array]) -> tuple[Array, ...]:
 
 
 def _check(what: str, diagram: Diagram, dom, cod) -> None:
+    if not isinstance(diagram, Diagram):
+        raise NcdError(f"{what}={diagram!r} is not a diagram")
     have, want = (diagram.dom.inside, diagram.cod.inside), (tuple(dom), tuple(cod))
     if have != want:
         kind = ArityError if tuple(map(len, have)) != tuple(map(len, want)) else AxisError

@@ -12,7 +12,7 @@ from ncd.build.generators import elementwise, parameter, reduce
 from ncd.build.notation import einsum
 from ncd.build.trace import diagram
 from ncd.core.category import Diagram, Ty
-from ncd.errors import AmbiguityError, ArgumentError, AxisError, NcdError, NotationError, SizeError
+from ncd.errors import AmbiguityError, AxisError, NcdError, NotationError, SizeError
 from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.ops.control import Block, Scan
@@ -50,10 +50,10 @@ def test_rename_never_merges():
 
 @pytest.mark.parametrize("labels, what", [
     ({"q": "z"}, "no axis q to rename"), ({"q": "z", "p": "y"}, "no axis q, p to rename"),
-    ({"y": "a b"}, "is not an axis label"), ({"y": 3}, "`y` is a text, not 3"),
+    ({"y": "a b"}, "is not an axis label"), ({"y": 3}, "an axis label is a text"),
     ({"y": ""}, "is not an axis label")])
 def test_what_cannot_be_renamed(labels, what):
-    with pytest.raises((AxisError, ArgumentError), match=what):
+    with pytest.raises(AxisError, match=what):
         product.rename(**labels)
 
 
@@ -72,8 +72,8 @@ def test_bind():
 
 @pytest.mark.parametrize("sizes, kind, what", [
     ({"z": 3}, SizeError, "no size z to bind"), ({"y": 0}, SizeError, "the axis y has the size 0"),
-    ({"y": 0.5}, SizeError, "has the size (1/2)"), ({"y": True}, SizeError, "expression), not True"),
-    ({"y": None}, SizeError, "expression), not None"), ({"y": "x +"}, NotationError, "expected a number")])
+    ({"y": 0.5}, SizeError, "has the size (1/2)"), ({"y": True}, SizeError, "truth value"),
+    ({"y": None}, SizeError, "None is not a size"), ({"y": "x +"}, NotationError, "expected a number")])
 def test_what_cannot_be_bound(sizes, kind, what):
     with pytest.raises(kind, match=what.replace("(", r"\(").replace(")", r"\)")):
         product.bind(**sizes)
@@ -100,7 +100,7 @@ def test_a_block_is_one_box_of_the_same_type():
     assert slots(made >> layer.block("second") >> layer.block("first")) == {
         "first/w": "m", "second/w": "m", "first_1/w": "m"}
     assert slots(layer.block("b", tied=True) >> layer.block("b", tied=True)) == {"b/w": "m"}
-    with pytest.raises(NcdError, match="`title` is a text, not 3"):
+    with pytest.raises(NcdError, match="the name of a block is a text"):
         layer.block(3)
 
 
@@ -172,5 +172,5 @@ def test_residual():
 def test_on_a_type():
     assert str(relu.on("b x=3")) == "b x=3 -> b x=3" and relu.on(Ty("x")) == relu.on("x")
     assert product.on(product.dom) is product
-    with pytest.raises(NcdError, match="`dom` is a text or a Ty, not 3"):
+    with pytest.raises(NcdError, match="3 is not an array"):
         relu.on(3)

@@ -16,7 +16,7 @@ import pytest
 import ncd
 from ncd import nn
 from ncd.core.argument import checks_of, public, public_name, shown
-from ncd.errors import ArgumentError, NcdError
+from ncd.errors import ArgumentError, NcdError, SizeError
 
 MODULES = ("ncd", "ncd.build", "ncd.build.derived", "ncd.nn", "ncd.interpret.cost",
            "ncd.interpret.derivative", "ncd.interpret.draw", "ncd.interpret.jax", "ncd.interpret.reference",
@@ -148,8 +148,6 @@ def test_a_refusal_names_the_function_the_value_and_an_example():
     assert isinstance(caught.value, TypeError)
     with pytest.raises(ArgumentError, match=r"ncd.nn.linear: `text` is a text, not \['m'\]"):
         nn.linear(["m"])
-    with pytest.raises(ArgumentError, match="`m` is a size"):
-        nn.linear("m -> k").bind(m=nn.relu)
     with pytest.raises(ArgumentError, match="`body` is a diagram, not 3"):
         ncd.scan(3, "t")
 
@@ -158,22 +156,33 @@ def test_an_operation_stands_for_its_diagram():
     assert ncd.build.residual(nn.relu.on("x").op) == ncd.build.residual(nn.relu.on("x"))
 
 
-def test_a_default_is_always_right_and_rest_arguments_are_checked_each():
+def test_where_a_function_fails_its_arguments_are_held_against_their_kinds():
     @public
     def example(name: str | None = None, *sizes: int, scale: float = 1, **options: bool):
+        if isinstance(name, str) and name == "own":
+            raise SizeError("its own error comes first")
+        if name == "fails" or not isinstance(name, str | None) or isinstance(scale, str):
+            raise TypeError("from inside")
+        if any(isinstance(value, str) for value in (*sizes, *options.values())):
+            raise IndexError("from inside")
         return name, sizes, scale, options
     assert example() == (None, (), 1, {})
     assert example("a", 1, 2, scale=2.5, deep=True) == ("a", (1, 2), 2.5, {"deep": True})
-    for wrong in (lambda: example("a", 1, "2"), lambda: example(1), lambda: example(scale="1"),
-                  lambda: example(scale=True), lambda: example(deep=1)):
-        with pytest.raises(ArgumentError):
+    for wrong, parameter in ((lambda: example("a", 1, "2"), "sizes"), (lambda: example(1), "name"),
+                             (lambda: example(scale="1"), "scale"), (lambda: example(deep="1"), "deep")):
+        with pytest.raises(ArgumentError, match=f"`{parameter}` is") as caught:
             wrong()
+        assert isinstance(caught.value.__cause__, (TypeError, IndexError))
+    with pytest.raises(SizeError, match="its own error"):
+        example("own", "2")
+    with pytest.raises(TypeError, match="from inside"):         # nothing is of a wrong kind
+        example("fails")
     with pytest.raises(TypeError, match=r"missing 1 required"):
         ncd.concat()
 
 
 def test_an_annotation_of_no_kind_is_refused():
     def example(x: Absent):             # noqa: F821
-        return x
+        raise TypeError("from inside")
     with pytest.raises(NcdError, match="names no kind of argument"):
         public(example)(3)
