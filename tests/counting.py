@@ -152,17 +152,22 @@ def filled(shape, function):
     return made
 
 
+def unchecked(cls):
+    """The reference's rule without its check that integers have 32 bits, which is no work of a diagram."""
+    return REFERENCE[cls].__wrapped__
+
+
 class Loops:
     """The rules, all of them writing to one ledger."""
 
     def __init__(self):
         self.ledger = Ledger()
         loops = {Map: self.map, Einsum: self.einsum, Reduce: self.reduce, TopK: self.topk,
-                 Segment: self.segment, Solve: self.solve, Random: self.random, Concat: REFERENCE[Concat],
+                 Segment: self.segment, Solve: self.solve, Random: self.random, Concat: unchecked(Concat),
                  Gather: self.gather, Reindex: self.reindex, Constant: self.source, Iota: self.source,
                  Key: self.source, Star: self.star, Overlap: self.overlap}
         rules = {cls: self.moved(rule) for cls, rule in loops.items()}
-        rules |= {cls: REFERENCE[cls] for cls in (View, Stop, Scan, Broadcast)}
+        rules |= {cls: unchecked(cls) for cls in (View, Stop, Scan, Broadcast)}
         self.interpretation = Interpretation("loops", rules | {Parameter: self.parameter})
 
     def number(self, value) -> Scalar:

@@ -37,7 +37,7 @@ def differences(diagram: Diagram, inputs, params, sizes: dict, table=COST) -> di
     """{measure: (what was done, what the formula says)}, where they differ."""
     done, computed, wanted = count(diagram, inputs, params, 5, **sizes)
     assert distance(computed, wanted) < 1e-8, "the loops do not compute the diagram"
-    held = sum(np.size(find(params, path)) for path in places(diagram)[0])
+    held = sum(np.size(find(params, path)) for path, slot in places(diagram)[0].items() if not slot.stored)
     found = measure(diagram, interpretation=table).evaluate(**sizes)
     seen = {name: getattr(done, name) for name in COUNTED} | {"params": held}
     return {name: (n, found[name]) for name, n in seen.items() if n != found[name]}
