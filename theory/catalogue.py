@@ -22,7 +22,8 @@ from ncd.ops.source import Constant, Iota, Key, Parameter, Random
 from theory.families import UNARY
 from theory.random import Sampler
 
-POSITIVE = {"log", "log_total", "sqrt", "rsqrt", "power", "arccos", "reciprocal", "divide", "remainder", "quotient"}
+POSITIVE = {"log", "log_total", "sqrt", "rsqrt", "power", "arccos", "reciprocal", "divide", "remainder",
+            "quotient"}
 
 
 class Case(NamedTuple):

@@ -79,6 +79,8 @@ def test_the_programs_that_are_the_direct_ones():
     assert direct >= {"linear", "softmax", "attention", "multi_head_attention", "self_attention",
                       "layer_norm", "rotary", "feed_forward", "state_space"}
     assert {"silu", "embedding", "max_pool", "dropout", "normalised_adjacency", "gru"} <= set(CASES) - direct
+    *plain, transposed = (jaxprs.differences(d, at("convolution", d).sizes) for d in CASES["convolution"])
+    assert not any(plain) and {cause for cause, _ in transposed} == {"holes"}
 
 
 BY_CAUSE = [

@@ -32,12 +32,14 @@ CAUSES = {
     "diagonal": "a diagonal is written by a choice",
     "top-k": "a sort is not counted",
     "taps": "taps that fall on the padding are not counted",
+    "constant": "what is made of constants alone, the NaN of a query without keys, is not counted",
     "loop": "a loop's body is counted once, and its counter"}
 
 DIFFER = {
     "gelu": ("erf",), "logsumexp": ("convert",), "silu": ("expression",), "softplus": ("expression",),
     "gated_feed_forward": ("expression",), "elu": ("convert",), "sinusoidal": ("convert",),
     "rotary": ("convert",), "self_attention": ("convert",), "star": ("convert",), "embedding": ("positions",),
+    "attention": ("convert", "constant"), "readout": ("positions",),
     "cross_entropy": ("positions",), "graph_isomorphism": ("positions",), "message_passing": ("positions",),
     "segment_softmax": ("positions",), "transformer_block": ("bits",), "dropout": ("bits",),
     "max_pool": ("fill",), "mean_pool": ("fill",), "graph_convolution": ("diagonal",),
@@ -104,6 +106,16 @@ def test_the_layers_where_xla_agrees(name):
         here = at(name, diagram)
         found = lowered(diagram, here.inputs, here.params, here.sizes)
         assert analysis(found) == formula(diagram, here.sizes)
+
+
+def test_a_mask_as_an_input_is_all_that_differs_in_attention():
+    """The numbers that two choices put in are whole and are converted, and NaN is a constant to XLA."""
+    more = []
+    for diagram in CASES["attention"]:
+        here = at("attention", diagram)
+        found = analysis(lowered(diagram, here.inputs, here.params, here.sizes))
+        more.append([n - m for n, m in zip(found, formula(diagram, here.sizes))])
+    assert more == [[0, 0], [2 - 1, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("name", DIFFER)
