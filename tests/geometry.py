@@ -386,12 +386,12 @@ class Walk:
 def wires_join(scene: Scene, graph: Graph) -> Iterator[str]:
     """Every axis of every array can be followed along drawn wires from where it is made to each reader."""
     walk = Walk(scene)
-    things: dict[int, list[Box]] = {}
+    things: dict[object, list[Box]] = {}        # equal operations are one thing, and are drawn once and moved
     for item in scene.elements:
         about = item.about.op if isinstance(item.about, Shown) else item.about
         if about is not None:
             gap = LETTER if isinstance(item, Text) else SLACK
-            things.setdefault(id(about), []).append(grown(item.bounds(), gap))
+            things.setdefault(about, []).append(grown(item.bounds(), gap))
     standing: list[dict[int, list[tuple[float, ...]]]] = []
     for column in scene.columns:
         here: dict[int, list[tuple[float, ...]]] = {}
@@ -415,6 +415,10 @@ def wires_join(scene: Scene, graph: Graph) -> Iterator[str]:
                     if came is None or abs(came[0] - before[0].x) > 0.1 or min(
                             abs(came[1] - height) for height in wanted) > 0.1:
                         yield f"row {row} of wire {wire} at x={after[0].x} comes from {came}, not {wanted}"
+    equals: dict[tuple[object, int], list[int]] = {}
+    for node, op in enumerate(graph.ops):
+        if op.cod and graph.first[node] in made:
+            equals.setdefault((op, made[graph.first[node]]), []).append(node)
     for node, op in enumerate(graph.ops):
         first = graph.first[node]
         results = range(first, first + len(op.cod))
@@ -424,7 +428,15 @@ def wires_join(scene: Scene, graph: Graph) -> Iterator[str]:
             continue
         number = made[first]
         x0, x1 = scene.columns[number - 1].x, scene.columns[number].x
-        own = [box for box in things.get(id(op), ()) if box[2] > x0 and box[0] < x1]
+        own = [box for box in things.get(op, ()) if box[2] > x0 and box[0] < x1]
+        beside = equals[op, number]
+        if len(beside) > 1 and own:                         # one over the other, as their results are
+            beside = sorted(beside, key=lambda other: min(
+                y for ys in standing[number][graph.first[other]] for y in ys))
+            if len(own) % len(beside):
+                yield f"{op.name} is drawn in another way beside itself"
+            each, place = len(own) // len(beside), beside.index(node)
+            own = sorted(own, key=lambda box: box[1])[each * place:each * (place + 1)]
         if isinstance(op, (Scan, Block)) and own:           # what stands inside is about other operations
             lefts, tops, rights, bottoms = zip(*own)
             own.append((min(lefts), min(tops), max(rights), max(bottoms)))
