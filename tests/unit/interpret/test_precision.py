@@ -67,16 +67,30 @@ def given(diagram, kind, dtype, seed=0):
     return inputs, [np.asarray(x, float) if x.dtype == dtype else x for x in inputs]
 
 
-def assert_near(found, wanted, dtype, spread=0.0):
-    """Equal up to the narrow type's precision: 4 units in the last place."""
+def assert_near(found, wanted, dtype, spread=0.0, lost=None):
+    """Equal up to the narrow type's precision: 4 units in the last place, or up to what float32 loses."""
     for ours, theirs in zip(*(x if isinstance(x, tuple) else (x,) for x in (found, wanted))):
         assert ours.dtype == dtype
         with np.errstate(over="ignore"):
             theirs = np.asarray(jnp.asarray(np.asarray(theirs), dtype), float)
         eps = float(jnp.finfo(dtype).eps)
         scale = np.abs(theirs[np.isfinite(theirs)]).max(initial=0)
-        np.testing.assert_allclose(np.asarray(ours, float), theirs, rtol=4 * eps,
-                                   atol=spread * eps * scale + 2e-7)
+        ours = np.asarray(ours, float)
+        if lost is not None:
+            ours = np.where(np.abs(ours - theirs) <= lost, theirs, ours)
+        np.testing.assert_allclose(ours, theirs, rtol=4 * eps, atol=spread * eps * scale + 2e-7)
+
+
+def lost_to_a_mean(name: str, inputs):
+    """What half a unit of float32 in a mean becomes by the division: much where a batch of 3 is all equal.
+
+    XLA multiplies by 1/3 where it divides by 3, and rounds that with the subtraction or before, as the
+    processor has it: 300 − 900/3 is not 0.
+    """
+    if name != "batch_norm":
+        return None
+    (x,) = inputs
+    return float(np.finfo(np.float32).eps) / 2 * np.abs(x).max(0) / np.sqrt(x.var(0) + 1e-5)
 
 
 @pytest.mark.parametrize("dtype", NARROW)
@@ -92,7 +106,7 @@ def test_a_fold_and_its_derivative_go_through_float32(name, dtype):
         params64 = jax.tree.map(lambda x: np.asarray(x, float), params)
         before = [] if params is None else [params]
         values = diagram.to_numpy()(*([] if params is None else [params64]), *exact)
-        assert_near(compiled(*before, *narrow), values, dtype)
+        assert_near(compiled(*before, *narrow), values, dtype, lost=lost_to_a_mean(name, exact))
         weight = jnp.asarray(np.random.default_rng(1).standard_normal(np.shape(values)), dtype)
         before = before if pull.slots else []
         wanted = lens.to_numpy()(*([params64] if before else []), *exact, np.asarray(weight, float))
