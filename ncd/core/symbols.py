@@ -18,6 +18,7 @@ def symbols(diagram: Diagram) -> frozenset[str]:
     """Every size symbol of a diagram, those of inner axes, parameters and dead code too.
 
     >>> from ncd import nn
+    >>> from ncd.core.symbols import symbols
     >>> sorted(symbols(nn.feed_forward("m", "f")))
     ['f', 'm']
     """

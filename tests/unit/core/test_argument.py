@@ -172,7 +172,7 @@ def test_where_a_function_fails_its_arguments_are_held_against_their_kinds():
                              (lambda: example(scale="1"), "scale"), (lambda: example(deep="1"), "deep")):
         with pytest.raises(ArgumentError, match=f"`{parameter}` is") as caught:
             wrong()
-        assert isinstance(caught.value.__cause__, (TypeError, IndexError))
+        assert isinstance(caught.value.__context__, (TypeError, IndexError))
     with pytest.raises(SizeError, match="its own error"):
         example("own", "2")
     with pytest.raises(TypeError, match="from inside"):         # nothing is of a wrong kind
