@@ -177,7 +177,8 @@ def test_every_model_reads_well_in_80_columns(ncd_says, name, more):
         code, out, err = ncd_says("cost", name, *more, *given)
         lines = out.splitlines()
         assert (code, err) == (0, "") and max(map(len, lines)) <= 80
-        assert lines[0].startswith(f"{name} : ")            # what was typed, also where it has another title
+        title = f"{name} (first)" if more == ("--vs", name) else name
+        assert lines[0].startswith(f"{title} : ")           # what was typed, also where it has another title
         assert not [line for line in lines if line != line.rstrip()]
         assert not [line for line in lines if line.endswith((" +", " -", "*", "(")) and " : " not in line]
         assert not re.search(r"(?<![\d.])0\.0%|… 1 more", out)

@@ -84,6 +84,10 @@ def lines(size: Size, width: int, most: int | None = None,
         found = _fitting(_fewer(form, parts), width) or found
         if len(found) <= most:
             return found
+    for depth in (2, 1, 0):
+        found = _fitting(_shallow(_fewer(form, 1), depth), width) or found
+        if len(found) <= most:
+            return found
     whole = [_fewer(each, 1).terms for each in (next(write.forms(size), form), write.plain(size))]
     terms = whole[0] if len(whole[0]) > most // 2 else whole[1]
 
@@ -259,6 +263,19 @@ def _fewer(form, parts: int):
     if isinstance(form, Call) and len(form.arguments) > parts + 1:
         kept = tuple(_fewer(argument, parts) for argument in form.arguments[:parts])
         return Call(form.name, (*kept, f"… {len(form.arguments) - parts} more parts"))
+    if isinstance(form, Call):
+        return Call(form.name, tuple(_fewer(argument, parts) for argument in form.arguments))
+    return form
+
+
+def _shallow(form, depth: int):
+    """A form in which maxima stand so deep in one another at most; those below are named only: max(…)."""
+    if isinstance(form, Sum):
+        return Sum(tuple((minus, _shallow(term, depth)) for minus, term in form.terms))
+    if isinstance(form, Product):
+        return Product(form.factors, _shallow(form.last, depth))
+    if isinstance(form, Call):
+        return Call(form.name, tuple(_shallow(each, depth - 1) for each in form.arguments) if depth else ("…",))
     return form
 
 
