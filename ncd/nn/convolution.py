@@ -284,7 +284,7 @@ def star(i: str, j: str, x: str, stride: PerAxis = 1, dilation: PerAxis = 1, pad
     (window,) = read_windows((x.label,), j.size, stride, dilation, padding)
     if i.size.name == i.label:
         i = Axis(i.label, window.count(x.size))
-    Array((i, j, x))                            # one label for two of them is refused here, not made a diagonal
+    Array((i, j, x))                            # refuses one label for two, which would be a diagonal
 
     def body():
         start, tap, place = (Iota(axis).diagram() for axis in (i, j, x))

@@ -275,7 +275,8 @@ def _shallow(form, depth: int):
     if isinstance(form, Product):
         return Product(form.factors, _shallow(form.last, depth))
     if isinstance(form, Call):
-        return Call(form.name, tuple(_shallow(each, depth - 1) for each in form.arguments) if depth else ("…",))
+        parts = [_shallow(each, depth - 1) for each in form.arguments] if depth else ["…"]
+        return Call(form.name, tuple(parts))
     return form
 
 
