@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ncd.build.derived import relabel
 from ncd.build.reindexing import index
 from ncd.build.trace import Wire, pointwise, trace
 from ncd.core.argument import public
@@ -30,10 +31,15 @@ def _halved(axis: Axis) -> Size:
 
 
 def _angles(position: Axis, pairs: Axis, base: float, offset: Size) -> Wire:
-    """The angle of each position and pair: (i + offset) · base^(−t/|t|)."""
-    i, t = (pointwise(scalar.TO_FLOAT, Iota(axis)()) for axis in (position, pairs))
+    """The angle of each position and pair: (i + offset) · base^(−t/|t|).
+
+    The powers are along t whatever else has that label, so that queries and keys share them.
+    """
+    i, t = (pointwise(scalar.TO_FLOAT, Iota(axis)()) for axis in (position, Axis("t", pairs.size)))
     exponent = t * (-1 / pairs.size)
     rate = Map(scalar.POWER, (exponent.type,), (as_size(base), None))(exponent)
+    if pairs.label != "t":
+        rate = relabel(t=pairs.label)(rate)
     return (i + offset if offset != 0 else i) * rate
 
 
