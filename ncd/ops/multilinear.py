@@ -13,6 +13,7 @@ from ncd.core.size import ONE, ZERO, Size
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.ops.contraction import ORDERS, Contraction, contractions, weight
 from ncd.ops.monoid import SUM_PRODUCT, Semiring
+from ncd.ops.reading import reading
 from ncd.ops.row import Row, affine
 
 
@@ -263,19 +264,7 @@ class Reindex(Operation):
 
     @property
     def name(self) -> str:
-        # A position and the size of its axis may have one name: |x| is the size where x is a position.
-        named = {str(axis.label): Size.atom(f"|{axis.label}|") for axis in self.axes}
-
-        def term(label, c):
-            c = c.substitute(named)
-            return str(label) if c == ONE else f"-{label}" if c == -ONE else f"{c}*{label}"
-        def read(row):
-            text = "+".join(term(*item) for item in row.terms)
-            offset = str(row.offset.substitute(named))
-            if row.offset != ZERO or not text:
-                text += f"{'+' if text and not offset.startswith('-') else ''}{offset}"
-            divisor = str(row.divisor.substitute(named))
-            return text.replace("+-", "-") + (f"/{divisor}" if row.divisor != ONE else "")
+        read = reading([axis.label for axis in self.axes])
         if self.is_broadcast:
             new = [str(a) for a in self.axes if a.label not in {r.terms[0][0] for r in self.rows}]
             if new:
