@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import os
 import sys
 import unicodedata
 
 MAX_SHOWN = 200
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-INSIDE = (PACKAGE, functools.__file__, dataclasses.__file__, "<frozen")     # these run our code too
+STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep                    # runs our code for us, too
+INSTALLED = ("/site-packages/", "/dist-packages/")                          # may lie in the library's folder
+TRACES_US = ("/discopy/", "/jax/_src/")
+
+
+def is_inside(file: str) -> bool:
+    """Whether a file is the package's, or of a library that calls it back: never the user's own."""
+    name = file.replace("\\", "/")
+    if file.startswith((PACKAGE, "<frozen")) or any(part in name for part in TRACES_US):
+        return True
+    return file.startswith(STANDARD_LIBRARY) and not any(part in name for part in INSTALLED)
 
 
 def user_location() -> str | None:
@@ -19,8 +27,7 @@ def user_location() -> str | None:
     while frame is not None:
         name = frame.f_code.co_filename
         generated = name == "<string>" and frame.f_code.co_name == "__init__"     # a dataclass's
-        if not generated and not name.startswith(INSIDE) \
-                and not any(part in name.replace("\\", "/") for part in ("/discopy/", "/jax/_src/")):
+        if not generated and not is_inside(name):
             return f"{os.path.basename(name)}:{frame.f_lineno}"
         frame = frame.f_back
     return None
