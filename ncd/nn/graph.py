@@ -6,7 +6,9 @@ that end there (segment). Both commute with a renumbering of the nodes.
 
 from __future__ import annotations
 
-from ncd.build.generators import elementwise, gather, maximum, reduce, where
+from math import inf
+
+from ncd.build.generators import elementwise, equal, gather, maximum, reduce, where
 from ncd.build.notation import axes_of, one_axis
 from ncd.build.trace import Wire, pointwise, trace
 from ncd.core.argument import public
@@ -16,6 +18,7 @@ from ncd.core.category import Diagram
 from ncd.errors import AxisError, NcdError, NotationError
 from ncd.nn.defined import placed
 from ncd.nn.linear import project
+from ncd.nn.softmax import read_empty
 from ncd.ops import scalar
 from ncd.ops.control import Block
 from ncd.ops.indexed import Segment
@@ -199,25 +202,34 @@ def _segments(text: str) -> tuple[Axis, Axis]:
 
 
 @public
-def segment_softmax(text: str) -> Diagram:
+def segment_softmax(text: str, empty: int | None = None) -> Diagram:
     """Softmax within each segment, as over the edges that end in one node.
 
     Type:      e, e : index(n) -> e for ``segment_softmax("e -> n")``: scores, each one's segment
-    Equation:  y_e = exp(x_e) / Σ over e' in the segment of e of exp(x_e'), the largest taken out first
+    Equation:  y_e = exp(x_e) / Σ over e' in the segment of e of exp(x_e'), the largest taken out first;
+               0 for an edge that no segment has, as one whose integer is no position
+    Parameters:
+        empty: None or 0. Where every score of a segment is −∞ there is no distribution: NaN there, or 0,
+            and a derivative of 0, with ``empty=0``.
     Flags:     deterministic, not linear
-    Raises:    AxisError: Not one axis on each side.
+    Raises:    AxisError: Not one axis on each side. NcdError: Another ``empty``.
     Source:    Veličković et al. 2018 (graph attention).
 
     >>> print(segment_softmax("e -> n").on("e h, e : index(n)"))
     e h, e : index(n) -> e h
     """
     e, n = _segments(text)
+    empty = read_empty(empty)
 
     def body(x, index):
+        # The weight of an edge without a segment is 0 before any sum or quotient, which then have no pole.
+        x = where(pointwise(scalar.BOTH, index >= 0, index < n.size), x, -inf)
         peak = _segment(MAX, x, index, e, n)
+        if empty is not None:
+            peak = where(peak > -inf, peak, 0)
         weight = pointwise(scalar.EXP, x - gather(n.label)(Stop(peak.type)(peak), index))
-        total = _segment(SUM, weight, index, e, n)
-        return weight / gather(n.label)(total, index)
+        total = gather(n.label)(_segment(SUM, weight, index, e, n), index)
+        return weight / where(equal(total, 0), 1, total)
     return trace(body, (Array((e,)), Array((e,), "int", n.size)))
 
 

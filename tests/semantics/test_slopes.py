@@ -176,6 +176,30 @@ def test_other_semirings(name):
                           np.array([1., 1., 2.]))
 
 
+@pytest.mark.parametrize("empty", [None, 0])
+def test_a_segment_without_weights(empty):
+    """Scores of −∞ alone: a cotangent 0 keeps the other segments; with ``empty`` all is finite."""
+    layer = nn.segment_softmax("e -> n=3", empty=empty).on("e=5, e=5 : index(3)")
+    x, w = np.array([[-inf, -inf, 1., 2., 0.5], [0., 0., 1., 2., 3.]])
+    index = np.array([0, 0, 1, 1, 2])
+    share = 1 / (1 + np.e)
+    with np.errstate(all="ignore"):
+        values = layer.to_numpy()(x, index)
+        pulled = layer.reverse().composite.to_numpy()(x, index, w)
+    np.testing.assert_allclose(values[2:], [share, 1 - share, 1])
+    assert np.isnan(values[:2]).all() if empty is None else (values[:2] == 0).all()
+    slope = share * (1 - share)
+    np.testing.assert_allclose(pulled[2:], [-slope, slope, 0], atol=1e-12)
+    run = layer.to_jax()
+    slopes = jax.vjp(lambda x: run(x, index), jnp.array(x))[1](jnp.array(w, "float32"))[0]
+    np.testing.assert_allclose(slopes[2:], pulled[2:], atol=1e-6)
+    if empty == 0:
+        assert (pulled[:2] == 0).all() and (slopes[:2] == 0).all()
+        assert_one_derivative(layer, x, index)
+    with pytest.raises(ncd.errors.NcdError, match="empty=1"):
+        nn.segment_softmax("e -> n", empty=1)
+
+
 def test_equal_eigenvalues():
     values = ncd.diagram("i j=i -> e=i")(lambda a: eigh("i j")(a)[0])
     vectors = ncd.diagram("i j=i -> i e=i")(lambda a: eigh("i j")(a)[1])

@@ -95,6 +95,72 @@ def test_the_largest_of_a_segment_that_an_entry_is_not_of():
     assert jax.jit(jax.grad(lambda x, i: diagram.to_jax()(x, i) @ w))(x, index).tolist()[1] == 0.0
 
 
+# -- layers of edges: an integer outside is a position beyond all, whose results nobody reads ----
+EDGES, BAD, BEYOND = np.array([[0, 2, 0, 1, 2, 0], [0, -1, 0, 3, 2, 77], [0, 3, 0, 3, 2, 3]])
+SCORES = np.array([[0.5, 1.0], [1000.0, 0.0], [2.0, -1.0], [-7.0, 1000.0], [0.25, 3.0], [0.0, -1000.0]])
+WEIGHTS = np.arange(1.0, 13.0).reshape(6, 2)
+
+
+def everything(diagram, x, *rest):
+    """(value, transposed derivative by the diagram and by JAX, derivative of ones) under jit."""
+    w = jnp.asarray(WEIGHTS, "float32")
+    run, pull, push = diagram.to_jax(), diagram.reverse().to_jax(), diagram.forward().to_jax()
+
+    @jax.jit
+    def found(x, *rest):
+        y = run(x, *rest)
+        v = w[:len(y)].at[3:].set(0) if len(y) < 6 else w
+        return (y, pull(x, *rest, v), jax.vjp(lambda x: run(x, *rest), x)[1](v)[0],
+                push(x, *rest, jnp.ones_like(x))[1])
+    return [np.asarray(value) for value in found(jnp.asarray(x, "float32"), *rest)]
+
+
+@pytest.mark.parametrize("empty", [None, 0])
+def test_an_edge_without_a_segment_has_the_weight_0(empty):
+    """In value and derivatives, whatever its score is; the others are as without it."""
+    made = nn.segment_softmax("e -> n=3", empty=empty)
+    found = everything(made.on("e=6 f=2, e=6 : index(3)"), SCORES, BAD)
+    inside = (BAD >= 0) & (BAD < 3)
+    few = made.on("e=3 f=2, e=3 : index(3)")
+    x, index = SCORES[inside], BAD[inside]
+    want = [few.to_numpy()(x, index), *[few.reverse().to_numpy()(x, index, WEIGHTS[inside])] * 2,
+            few.forward().to_numpy()(x, index, np.ones((3, 2)))[1]]
+    for ours, theirs in zip(found, want, strict=True):
+        assert (ours[~inside] == 0).all()
+        np.testing.assert_allclose(ours[inside], theirs, rtol=1e-5, atol=1e-5)
+    share = 1 / (1 + np.exp(1.5))
+    np.testing.assert_allclose(found[0][inside][:, 0], [share, 1 - share, 1], 1e-5)
+    second = jax.jit(jax.hessian(lambda x, i: (made.to_jax()(x, i) * WEIGHTS[:, 0]).sum()))(
+        jnp.asarray(SCORES[:, 0], "float32"), BAD)
+    assert np.isfinite(second).all() and (second[~inside] == 0).all() and (second[:, ~inside] == 0).all()
+
+
+@pytest.mark.parametrize("fold", ["sum", "mean", "max", "min"])
+@pytest.mark.parametrize("message", [None, ncd.diagram("f, f -> f")(lambda s, t: s * nn.tanh(t))], ids=str)
+def test_messages_from_and_to_nowhere(fold, message):
+    """A source outside is a node of zeros, a target outside one that nobody reads."""
+    def layer(n):
+        return nn.message_passing(fold, message=message).on(f"n={n} f=2, e=6 : index({n}), e=6 : index({n})")
+    x = np.random.default_rng(3).normal(size=(3, 2))
+    beyond = np.concatenate([x, np.zeros((1, 2))])
+    for bad, good in (((BAD, EDGES), (BEYOND, EDGES)), ((EDGES, BAD), (EDGES, BEYOND)),
+                      ((BAD, BAD), (BEYOND, BEYOND))):
+        value, pulled, by_jax, _ = everything(layer(3), x, *bad)
+        want, slopes, *_ = everything(layer(4), beyond, *good)
+        for ours, theirs in ((value, want), (pulled, slopes), (by_jax, slopes)):
+            np.testing.assert_allclose(ours, theirs[:3], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("fold", ["sum", "mean", "max", "min"])
+def test_a_node_of_no_graph(fold):
+    def layer(n):
+        return nn.readout(fold, f"e -> n={n}").on(f"e=6 f=2, e=6 : index({n})")
+    value, pulled, by_jax, pushed = everything(layer(3), WEIGHTS, BAD)
+    want, slopes, _, rate = everything(layer(4), WEIGHTS, BEYOND)
+    for ours, theirs in ((value, want[:3]), (pulled, slopes), (by_jax, slopes), (pushed, rate[:3])):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
 def test_a_table_of_integers_and_of_truth_values():
     for kind, dtype in (("int", "int32"), ("bool", "bool")):
         read = ncd.gather("n").on(f"n=2 : {kind}, e : index(2)").to_jax()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import ncd
 from ncd.core.category import Ty
 from ncd.errors import AxisError, NcdError
 from ncd.interpret.parameter import places
@@ -122,3 +125,70 @@ def test_bad_types_are_refused():
         residual(linear("m -> k"))
     with pytest.raises(AxisError):
         transformer_block("x")
+
+
+# -- positions without keys ----------------------------------------------------------------
+SEEN = np.ones((6, 6), bool)
+SEEN[2], SEEN[4, :3], SEEN[:, 2] = False, False, False
+OTHERS = np.array([0, 1, 3, 4, 5])
+
+
+@pytest.mark.parametrize("empty", [None, 0])
+@pytest.mark.parametrize("pre", [True, False])
+def test_a_position_without_keys_spoils_nothing(pre, empty):
+    """Its cotangent being 0, every derivative is as without it: by the diagram and by JAX."""
+    d = transformer_block("x m=4", "f=5", heads=3, width=2, pre=pre, mask="input", empty=empty)
+    w = random_parameters(d)
+    cotangent = RANDOM.normal(size=(6, 4))
+    cotangent[2] = 0
+    found = run(d, X, SEEN, params=w)
+    assert np.isnan(found[2]).all() if empty is None else np.isfinite(found[2]).all()
+    without = transformer_block("x m=4", "f=5", heads=3, width=2, pre=pre, mask="input")
+    inside = X[OTHERS], SEEN[OTHERS][:, OTHERS]
+    np.testing.assert_allclose(found[OTHERS], run(without, *inside, params=w))
+    dx, *dw = without.reverse().to_numpy()(w, *inside, cotangent[OTHERS])
+
+    x, *pulled = d.reverse().to_numpy()(w, X, SEEN, cotangent)
+    np.testing.assert_allclose(x[OTHERS], dx, atol=1e-12)
+    assert (x[2] == 0).all()
+    for ours, theirs in zip(pulled, dw, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+    def pull(diagram, x, seen, cotangent):
+        program = diagram.to_jax()
+        floats = [jax.tree.map(jnp.asarray, w), jnp.asarray(x)]
+        return jax.vjp(lambda w, x: program(w, x, seen), *floats)[1](jnp.asarray(cotangent, "float32"))
+    by_jax, x_by_jax = pull(d, X, SEEN, cotangent)
+    want, x_want = pull(without, *inside, cotangent[OTHERS])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-4, 1e-4), by_jax, want)
+    np.testing.assert_allclose(x_by_jax[OTHERS], x_want, 1e-4, 1e-4)
+    np.testing.assert_allclose(x_want, dx, 1e-2, 1e-3)
+    assert (x_by_jax[2] == 0).all()
+
+
+def test_blocks_in_a_row_want_the_mean_0():
+    """What NaN a block returns is the next one's input, as anywhere; with 0 all stays finite."""
+    for empty, finite in ((None, False), (0, True)):
+        block = transformer_block("x m=4", "f=5", heads=3, width=2, mask="input", empty=empty)
+        two = ncd.diagram("x m=4, y=x x : bool -> x m=4")(
+            lambda x, seen, block=block: block(block(x, seen, place="first"), seen, place="second"))
+        w, cotangent = random_parameters(two), np.ones((6, 4))
+        cotangent[2] = 0
+        assert all(np.isfinite(a).all() for a in two.reverse().to_numpy()(w, X, SEEN, cotangent)) == finite
+
+
+def test_masks_of_a_block():
+    """A mask that leaves every position itself makes the block as it was."""
+    causal = transformer_block(causal=True)
+    assert transformer_block(causal=True, empty=0) == causal == transformer_block(mask="causal")
+    w = random_parameters(causal, **SIZES)
+    few, all_before = (run(transformer_block(mask="window", window=n), X, params=w) for n in (2, 6))
+    np.testing.assert_allclose(all_before, run(causal, X, params=w))
+    np.testing.assert_allclose(few[:2], all_before[:2])
+    assert (few[2:] != all_before[2:]).all(1).all()
+    with pytest.raises(NcdError, match="empty=1"):
+        transformer_block(empty=1)
+    with pytest.raises(NcdError, match="a causal block with another mask, 'input'"):
+        transformer_block(causal=True, mask="input")
+    with pytest.raises(NcdError, match="no mask 'casual'"):
+        transformer_block(mask="casual")
