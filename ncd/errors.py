@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import sys
 import unicodedata
 
-MAX_SHOWN = 200
+MAX_SHOWN, MAX_VALUE = 200, 60
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep                    # runs our code for us, too
 INSTALLED = ("/site-packages/", "/dist-packages/")                          # may lie in the library's folder
@@ -63,6 +64,21 @@ def escaped(text: str, kept: str = "") -> str:
     if text.isprintable():
         return str(text)
     return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(value: object) -> str:
+    """A value in a message: its repr, cut, also where it has no repr.
+
+    >>> shown(3), shown("x" * 100)[:8]
+    ('3', "'xxxxxxx")
+    """
+    try:
+        if isinstance(value, numbers.Integral) and abs(int(value)) > 10 ** MAX_VALUE:
+            return f"a number of more than {MAX_VALUE} digits"
+        text = " ".join(repr(value).split())
+    except Exception:                   # a repr of the user's own may raise anything
+        return f"a {type(value).__name__}"
+    return text if len(text) <= MAX_VALUE else text[:MAX_VALUE - 1] + "…"
 
 
 def told(error: BaseException) -> str:

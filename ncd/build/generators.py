@@ -14,13 +14,13 @@ from ncd.build.reindexing import (  # noqa: F401 (with them each primitive is a 
     window,
 )
 from ncd.build.trace import Wire, pointwise
-from ncd.core.argument import public, shown
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
 from ncd.core.size import Size, SizeLike, as_size
-from ncd.errors import AxisError, NcdError, NotationError
+from ncd.errors import AxisError, NcdError, NotationError, shown
 from ncd.ops import scalar
 from ncd.ops.control import Opaque, Scan
 from ncd.ops.indexed import Gather, Segment

@@ -18,10 +18,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from ncd.core.op import Operation
 from ncd.core.size import Size
-from ncd.errors import ArgumentError, NcdError, SizeArgumentError
+from ncd.errors import ArgumentError, NcdError, SizeArgumentError, shown
 
 F = TypeVar("F", bound=Callable)
-MAX_SHOWN = 60
 MAX_FLOAT = sys.float_info.max
 
 
@@ -184,21 +183,6 @@ def refusal(function: str, parameter: str, value: Any, want: str,
                  given=f"{shown(value)}, of the type {type(value).__name__}", example=example)
 
 
-def shown(value: Any) -> str:
-    """A value in a message: its repr, cut, also where it has no repr.
-
-    >>> shown(3), shown("x" * 100)[:8]
-    ('3', "'xxxxxxx")
-    """
-    try:
-        if isinstance(value, numbers.Integral) and abs(int(value)) > 10 ** MAX_SHOWN:
-            return f"a number of more than {MAX_SHOWN} digits"
-        text = " ".join(repr(value).split())
-    except Exception:                   # a repr of the user's own may raise anything
-        return f"a {type(value).__name__}"
-    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN - 1] + "…"
-
-
 def public_name(function: Callable) -> str:
     """The name under which a user finds a function: ``ncd.concat``, ``ncd.nn.linear``.
 
@@ -206,13 +190,13 @@ def public_name(function: Callable) -> str:
     >>> public_name(concat), public_name(pad)
     ('ncd.concat', 'ncd.build.pad')
     """
-    import ncd
     name, module = function.__name__, function.__module__
+    names = getattr(sys.modules.get(module.partition(".")[0]), "__all__", ())     # the face, if it is there
     if "." in function.__qualname__:
         return function.__qualname__
     if module.startswith("ncd.nn"):
         return f"ncd.nn.{name}"
-    if name in ncd.__all__:
+    if name in names:
         return f"ncd.{name}"
     if module.startswith("ncd.build"):
         return f"ncd.build.{name}"

@@ -14,11 +14,11 @@ from ncd.build.generators import concat, elementwise
 from ncd.build.notation import axes_of, one_axis
 from ncd.build.reindexing import index
 from ncd.build.trace import Wire, trace
-from ncd.core.argument import public, shown
+from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
-from ncd.errors import ArgumentError, AxisError, NcdError, NotationError
+from ncd.errors import ArgumentError, AxisError, NcdError, NotationError, shown
 from ncd.nn.activation import sigmoid, tanh
 from ncd.nn.defined import placed
 from ncd.nn.linear import project

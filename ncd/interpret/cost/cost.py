@@ -12,13 +12,14 @@ from ncd.core import formula
 from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.javascript import javascript
+from ncd.core.numbers import numbers_of
 from ncd.core.size import ZERO, Size
 from ncd.core.text import hung
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import breakdown, table
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.growth import Regimes
-from ncd.interpret.cost.measure import Meter, numbers_of
+from ncd.interpret.cost.measure import Meter
 from ncd.interpret.cost.measures import MEASURES, RATIOS, Measures, quotient
 from ncd.interpret.derived import Derived
 from ncd.interpret.interpretation import Interpretation

@@ -16,7 +16,7 @@ from ncd.core.check import holds_a_diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.pause import without_collection
-from ncd.core.size import ZERO, Atom, Size, as_size, extremum
+from ncd.core.size import ZERO, Atom, Size, extremum
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.rules import OperationCost, array_bytes, is_view, lifted, stated, work
@@ -51,18 +51,6 @@ def cost_of(given):
         raise InputError(f"{given!r:.60} is neither a cost nor a diagram",
                          mend="ncd.load(name) gives the diagram that a name means")
     return diagram.cost()
-
-
-def numbers_of(sizes: Mapping) -> dict[str, int | float]:
-    """Sizes given by a user, as numbers.
-
-    Raises:    SizeError: One is no positive number.
-    """
-    found = {name: as_size(value).constant for name, value in sizes.items()}
-    for name, number in found.items():
-        if number is None or number <= 0:
-            raise SizeError(f"{name} = {sizes[name]} is no size", want="a positive number")
-    return found
 
 
 class Total:

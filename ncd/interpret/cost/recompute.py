@@ -18,10 +18,11 @@ from typing import NamedTuple
 from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
+from ncd.core.numbers import whole_numbers_of
 from ncd.interpret.cost.core import Core
 from ncd.interpret.cost.memory import Levels, Memory, rearranged
 from ncd.interpret.cost.rules import total_bytes
-from ncd.interpret.cost.schedule import Schedule, may_repeat, memory_of, whole_numbers_of
+from ncd.interpret.cost.schedule import Schedule, may_repeat, memory_of
 from ncd.interpret.cost.search import best_schedule, orders
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places

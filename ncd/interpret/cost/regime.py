@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ncd.core import formula, powers
+from ncd.core.numbers import numbers_of
 from ncd.core.size import Size, as_size
 from ncd.errors import AxisError, SizeError
 from ncd.interpret.cost.algebra import (
@@ -26,7 +27,6 @@ from ncd.interpret.cost.algebra import (
     symbols_of,
 )
 from ncd.interpret.cost.assume import Assumptions
-from ncd.interpret.cost.measure import numbers_of
 
 
 # -- growth ------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
+from ncd.core.numbers import whole_numbers_of
 from ncd.core.op import Operation
-from ncd.core.size import Size, as_size
+from ncd.core.size import Size
 from ncd.errors import ArityError, NcdError, SizeError
 from ncd.interpret.cost import flat
 from ncd.interpret.cost.convention import EXPRESSION
@@ -29,20 +30,6 @@ from ncd.ops.order import After
 from ncd.ops.source import Random
 
 TABLE = Interpretation("cost", RULES)
-
-
-def whole_numbers_of(sizes: Mapping) -> dict[str, int]:
-    """Sizes given by a user, as whole numbers.
-
-    Raises:    SizeError: One is no positive integer.
-    """
-    found = {name: as_size(value).constant for name, value in sizes.items()}
-    for name, value in found.items():
-        if not isinstance(value, int) or value < 1:
-            raise SizeError(f"the size {name} = {sizes[name]} is not a positive integer")
-        if value >= 2 ** 63:
-            raise SizeError(f"the size {name} has {value.bit_length()} bits", want="less than 2**63")
-    return found
 
 
 def memory_of(diagram: Diagram, sizes: Mapping, table: Interpretation | None = None) -> tuple[Memory, Pricer]:

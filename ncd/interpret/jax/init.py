@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ncd.core.argument import public, shown
+from ncd.core.argument import public
 from ncd.core.category import Diagram
-from ncd.errors import ArgumentError, NcdError, SizeError
+from ncd.core.numbers import as_count
+from ncd.errors import ArgumentError, NcdError, SizeError, shown
 from ncd.interpret.derived import Derived
 from ncd.interpret.parameter import OPENED, Slot, build, places
 
@@ -54,19 +55,6 @@ def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dic
     Derived(diagram, OPENED.rule).check(known)
     key = as_key(key)
     return build({path: _draw(slot, place_key(key, path), dtype, known) for path, slot in slots.items()})
-
-
-def as_count(name: str, value) -> int:
-    """A size given by a user as a positive integer.
-
-    Raises:
-        SizeError: Zero, negative, a fraction or not a number.
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
-        raise SizeError(f"the size {name} = {shown(value)} is not a positive integer")
-    if value.__index__() >= 2 ** 63:
-        raise SizeError(f"the size {name} has {value.__index__().bit_length()} bits", want="less than 2**63")
-    return value.__index__()
 
 
 def as_key(key: Any) -> Any:

@@ -9,13 +9,14 @@ import jax.numpy as jnp
 
 from ncd.core.argument import public
 from ncd.core.category import Diagram
+from ncd.core.numbers import as_count
 from ncd.core.symbols import symbols
 from ncd.errors import InputError
 from ncd.interpret.derived import Derived
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.jax.faster import FASTER
 from ncd.interpret.jax.index import is_known
-from ncd.interpret.jax.init import as_count, as_key
+from ncd.interpret.jax.init import as_key
 from ncd.interpret.jax.precision import STORAGE, as_integers, precisely
 from ncd.interpret.jax.rules import READS, RULES, State
 from ncd.interpret.jax.scalar import OVERRIDES

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy
 
-from ncd.core.argument import public, shown
+from ncd.core.argument import public
 from ncd.core.category import Diagram
-from ncd.errors import InputError
+from ncd.errors import InputError, shown
 from ncd.interpret.interpretation import Interpretation
 from ncd.interpret.parameter import places
 from ncd.interpret.positions import require_positions

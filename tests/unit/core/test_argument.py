@@ -15,8 +15,8 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.core.argument import checks_of, public, public_name, shown
-from ncd.errors import ArgumentError, NcdError, SizeError
+from ncd.core.argument import checks_of, public, public_name
+from ncd.errors import ArgumentError, NcdError, SizeError, shown
 
 MODULES = ("ncd", "ncd.build", "ncd.build.derived", "ncd.nn", "ncd.interpret.cost",
            "ncd.interpret.derivative", "ncd.interpret.draw", "ncd.interpret.jax", "ncd.interpret.reference",
