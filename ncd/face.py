@@ -71,7 +71,7 @@ def draw(diagram: Diagram, path: str | os.PathLike | None = None, depth: int = 0
 def listing(diagram: Diagram) -> str:
     """One operation a line with its type."""
     from ncd.core.text import listing
-    return listing(diagram)
+    return listing(diagram.graph)
 
 
 @public

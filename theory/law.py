@@ -86,12 +86,14 @@ class Instance(NamedTuple):
     def __str__(self):
         sizes = ", ".join(f"{name} = {number}" for name, number in sorted(self.sizes.items()))
         if isinstance(self.left, Costs):
-            drawn = "\n".join(f"{name} : {item}" + (f"\n{listing(item)}" if isinstance(item, Diagram) else "")
-                              for name, item in self.given.items())
+            drawn = "\n".join(f"{name} : {item}" + (
+                f"\n{listing(item.graph)}" if isinstance(item, Diagram) else "")
+                for name, item in self.given.items())
             return (f"{self.law.name}, seed {self.seed}\n  sizes {sizes}\n{drawn}\n"
                     f"left\n{self.left}\nright\n{self.right}")
         return (f"{self.law.name}, seed {self.seed}\n  sizes {sizes}\n"
-                f"left : {self.left}\n{listing(self.left)}\nright : {self.right}\n{listing(self.right)}")
+                f"left : {self.left}\n{listing(self.left.graph)}\n"
+                f"right : {self.right}\n{listing(self.right.graph)}")
 
 
 class Counterexample(NamedTuple):

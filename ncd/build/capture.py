@@ -14,8 +14,8 @@ from ncd.build.mend import keywords
 from ncd.core.array import Array, listed
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
-from ncd.core.check import holds_a_diagram
 from ncd.core.guard import unguarded
+from ncd.core.inside import holds_a_diagram
 from ncd.core.op import Operation
 from ncd.core.symbols import hidden, in_arrays, shown, symbols
 from ncd.errors import AmbiguityError

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from ncd.core.axis import Axis
-from ncd.core.category import Ob
+from ncd.core.discopy import Ob
 from ncd.core.size import ONE, Size, as_size
 from ncd.errors import ArgumentError, AxisError, NcdError
 

@@ -1,7 +1,7 @@
 """The category of arrays: DisCoPy's free Markov category, built in linear time.
 
-The only file that imports DisCoPy (1.2.2). It calls ``markov.Diagram``, ``Box``, ``Swap``,
-``Copy``, ``Functor``, ``Category`` and the factories ``Diagram.braid_factory``,
+It calls DisCoPy's ``markov.Diagram``, ``Box``, ``Swap``, ``Copy``, ``Functor``, ``Category`` and
+the factories ``Diagram.braid_factory``,
 ``copy_factory``, ``discard_factory``; DisCoPy's functors, equations and drawing read
 ``dom``, ``cod``, ``inside``, ``name`` and ``data``. A diagram holds a tree of
 compositions that is flattened once, without recursion, to its wire graph; DisCoPy's layers
@@ -12,76 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ncd.core.compose import ends, flatten, leaves
+from ncd.core.change import changed
+from ncd.core.compose import Rope, ends, flatten, leaves
+from ncd.core.discopy import Layer, Ob, Whiskerable, factory, markov
 from ncd.core.graph import Graph
-from ncd.core.partial import import_parts_only
+from ncd.core.layers import layers
+from ncd.core.signature import Ty
+from ncd.core.text import graph_repr
 from ncd.errors import ArityError, NcdError
-
-import_parts_only("discopy")
-from discopy import markov, monoidal  # noqa: E402
-from discopy.cat import Ob, factory  # noqa: E402
-from discopy.monoidal import Layer  # noqa: E402
-from discopy.utils import Whiskerable  # noqa: E402
 
 __all__ = ["Box", "Category", "Copy", "Diagram", "Discard", "Functor", "Layer", "Ob", "Swap", "Ty"]
 
 
 @factory
-class Ty(monoidal.Ty):
-    """A type: a tuple of arrays. A text is read as a type: ``Ty("y k, x k")``.
-
-    >>> Ty("y k, x k") == Ty("y k") @ Ty("x k")
-    True
-    """
-
-    def __init__(self, *inside):
-        arrays: list = []
-        for item in inside:
-            arrays.extend(self.parse(item) if isinstance(item, str) else (item,))
-        for item in arrays:
-            if not isinstance(item, Ob):
-                raise NcdError(f"{item!r} is not an array", mend='write Ty("y k, x k")')
-        self.inside = tuple(arrays)
-
-    parse: Callable  # set by core.signature: text to arrays
-
-    @classmethod
-    def of(cls, arrays: Iterable) -> Ty:
-        """A type from arrays that are known to be arrays."""
-        self = object.__new__(Ty)
-        self.inside = tuple(arrays)
-        return self
-
-    @property
-    def name(self) -> str:
-        return str(self)
-
-    def tensor(self, *others: Ty) -> Ty:
-        if not all(isinstance(other, Ty) for other in others):
-            return NotImplemented
-        return Ty.of(sum((other.inside for other in others), self.inside))
-
-    def __eq__(self, other):
-        return self is other or (isinstance(other, Ty) and self.inside == other.inside)
-
-    def __hash__(self):
-        return hash(self.inside)
-
-    def __str__(self):
-        return ", ".join(map(str, self.inside))
-
-    def __repr__(self):
-        return f"Ty({str(self)!r})"
-
-    def to_drawing(self):
-        return monoidal.Ty(*map(str, self.inside))
-
-
-Ty.ob_factory = Ob
-
-
-@factory
-class Diagram(markov.Diagram):
+class Diagram(markov.Diagram, Rope):
     """A morphism of the category of arrays: what an architecture is.
 
     Built by calling operations on wires, by ``>>`` and ``@``, or with ``@ncd.diagram``.
@@ -110,9 +54,7 @@ class Diagram(markov.Diagram):
         graph.outputs = tuple(wires)
         self._set(graph, dom, cod)
 
-    # A graph, or what it is made of: "then" or "tensor", left, right; "op", an operation.
-    # Slots, since a fold makes a diagram for each box.
-    __slots__ = ("_cod", "_dom", "_graph", "_kind", "_left", "_right")
+    __slots__ = ()
     _inside = _factors = None
     _is_part = False                    # layers of another diagram: its names are those of the whole
 
@@ -174,9 +116,19 @@ class Diagram(markov.Diagram):
     def inside(self) -> tuple:
         """DisCoPy's layers, with its swaps, copies and discards (Θ(n·width))."""
         if self._inside is None:
-            from ncd.core.layers import layers
-            self._inside = layers(self)
+            self._inside = tuple(self._layer(*row) for row in layers(self.graph))
         return self._inside
+
+    @staticmethod
+    def _layer(left: Sequence, kind: str | None, what, right: Sequence) -> Layer:
+        """A layer of DisCoPy: a box, or a swap, copy or discard of the first of its arrays."""
+        if kind is None:
+            box = Box(what)
+        elif kind == "swap":
+            box = Swap(Ty.of(what[:1]), Ty.of(what[1:]))
+        else:
+            box = Discard(Ty.of(what)) if kind == "discard" else Copy(Ty.of(what[:1]), what[1])
+        return Layer(Ty.of(left), box, Ty.of(right))
 
     # -- the category ------------------------------------------------------------
     @classmethod
@@ -257,9 +209,25 @@ class Diagram(markov.Diagram):
     def __len__(self):
         return len(self.graph)
 
-    def __getitem__(self, key):
-        from ncd.core.layers import part
-        return part(self, key)
+    def __getitem__(self, key: int | slice):
+        """The layers of a slice, as DisCoPy cuts them: ``d[:k] >> d[k:]`` is ``d``.
+
+        Raises:
+            IndexError: A layer that is not there, or a step other than 1 (−1 is the dagger).
+        """
+        inside = self.inside
+        if not isinstance(key, slice):
+            key = range(len(inside))[key]
+            key = slice(key, key + 1)
+        if key.step == -1:
+            return self.dagger()
+        start, stop, step = key.indices(len(inside))
+        if step != 1:
+            raise IndexError(f"layers are cut with the step 1, not {step}")
+        part = Diagram(inside[start:stop], inside[start].dom, inside[stop - 1].cod) if start < stop else \
+            Diagram.id(self.cod if start == len(inside) else inside[start].dom)
+        part._is_part = True
+        return part
 
     @property
     def boxes(self) -> list:
@@ -269,19 +237,13 @@ class Diagram(markov.Diagram):
     @property
     def op(self):
         """The operation, if the diagram is one box on its own wires; else None."""
-        graph = self.graph
-        n = len(graph.inputs)
-        if len(graph) == 1 and graph.args[0] == tuple(range(n)) \
-                and graph.outputs == tuple(range(n, len(graph.types))):
-            return graph.ops[0]
-        return None
+        return self.graph.op
 
     def __str__(self):
         return f"{self.dom} -> {self.cod}"
 
     def __repr__(self):
-        from ncd.core.text import diagram_repr
-        return diagram_repr(self)
+        return graph_repr(self.graph)
 
     def __reduce__(self):
         return _restored, (Diagram.from_graph, self.graph, self._told())
@@ -304,8 +266,8 @@ class Diagram(markov.Diagram):
         return self._changed("relabel", labels) if labels else self
 
     def _changed(self, change: str, by) -> Diagram:
-        from ncd.core.change import changed
-        return changed(self, change, by)
+        graph = changed(self.graph, change, by)
+        return self if graph is self.graph else Diagram.from_graph(graph)
 
 
 def _restored(make: Callable, what, told: dict) -> Diagram:

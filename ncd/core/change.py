@@ -6,15 +6,13 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from ncd.core.axis import all_fresh
-from ncd.core.category import Diagram
-from ncd.core.check import holds_a_diagram
 from ncd.core.graph import Graph
+from ncd.core.inside import holds_a_diagram
 from ncd.core.nested import once_each
-from ncd.core.op import Operation
-from ncd.core.record import split_fields
+from ncd.core.record import Record, split_fields
 
 
-def sameness(op: Operation) -> Hashable:
+def sameness(op: Record) -> Hashable:
     """A name that two operations share only where every field is the same, those for pictures too.
 
     Equal operations may remember other lifted axes, have other pictures, or hold diagrams written in
@@ -23,7 +21,7 @@ def sameness(op: Operation) -> Hashable:
     if holds_a_diagram(op):
         return id(op)
     compared, aside = split_fields(type(op))
-    inner = [sameness(value) for name in compared if isinstance(value := getattr(op, name), Operation)]
+    inner = [sameness(value) for name in compared if isinstance(value := getattr(op, name), Record)]
     return (op, *[id(getattr(op, name)) for name in aside], *inner)
 
 
@@ -41,10 +39,10 @@ def _apart(graph: Graph, labels: Mapping[str, str]) -> Mapping[str, str]:
     return {**labels, **all_fresh(clash, inner | ends | {*labels, *labels.values()})} if clash else labels
 
 
-@once_each(lambda diagram, change, by: (id(diagram), change, tuple(by.items())))
-def changed(diagram: Diagram, change: str, by: Mapping[str, Any]) -> Diagram:
+@once_each(lambda old, change, by: (id(old), change, tuple(by.items())))
+def changed(old: Graph, change: str, by: Mapping[str, Any]) -> Graph:
     """Change every array and operation by its method of that name, those that are the same once."""
-    old, memo = diagram.graph, {}
+    memo: dict = {}
     if change == "relabel":
         by = _apart(old, by)
 
@@ -58,5 +56,5 @@ def changed(diagram: Diagram, change: str, by: Mapping[str, Any]) -> Diagram:
     graph.outputs = old.outputs
     if all(new is was for new, was in zip(graph.types, old.types)) and all(
             new is was for new, was in zip(graph.ops, old.ops)):
-        return diagram
-    return Diagram.from_graph(graph)
+        return old
+    return graph

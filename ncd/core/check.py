@@ -7,52 +7,18 @@ makes those of its codomain, and a defined operation has the type of its definit
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 from ncd.core.array import Array, listed
-from ncd.core.axis import Axis
 from ncd.core.category import Diagram
+from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.core.size import Size
 from ncd.errors import NcdError, SizeError
 
 MAX_SHOWN = 20
-
-
-def diagrams_in(value: Any) -> Iterator[Diagram]:
-    """The diagrams held by an operation's fields, in order: bodies, and those of operations inside."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, (tuple, list)):
-            stack.extend(reversed(item))
-        elif (names := _fields(type(item))) is None:
-            yield item
-        elif names:
-            stack.extend([getattr(item, name) for name in names])
-
-
-@cache
-def _fields(kind: type) -> tuple[str, ...] | None:
-    """The fields of a class that may hold a diagram, last first; None for a diagram itself."""
-    if issubclass(kind, Diagram):
-        return None
-    if issubclass(kind, (Size, Axis, Array)) or not dataclasses.is_dataclass(kind):
-        return ()
-    return tuple(field.name for field in reversed(dataclasses.fields(kind)))
-
-
-def holds_a_diagram(op: Operation) -> bool:
-    """Whether an operation is made of a diagram, itself or that which it broadcasts.
-
-    Of two equal operations without one the definitions are the same; a diagram held inside may be written
-    in another order or with other names, though it is equal.
-    """
-    return any(True for _ in diagrams_in(op))
 
 
 def check(diagram: Diagram, deep: bool = False, sizes: Mapping[str, int] | None = None) -> None:

@@ -7,17 +7,22 @@ for later, once. Nothing here recurses, so that a fold of any shape and length i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from ncd.core.array import Array
+from ncd.core.graph import Graph
 from ncd.core.pause import without_collection
 
-if TYPE_CHECKING:
-    from ncd.core.array import Array
-    from ncd.core.category import Diagram
-    from ncd.core.graph import Graph
+
+class Rope:
+    """A diagram as it was composed: a graph, ``"then"`` or ``"tensor"`` of two, or ``"op"``, an operation.
+
+    Slots, since a fold makes one for each box.
+    """
+
+    __slots__ = ("_cod", "_dom", "_graph", "_kind", "_left", "_right")
 
 
-def factors(diagram: Diagram) -> list[Diagram]:
+def factors(diagram: Rope) -> list[Rope]:
     """The factors of a composite of one kind, in order."""
     if diagram._factors is not None:    # the domain was asked for just before
         return diagram._factors
@@ -33,7 +38,7 @@ def factors(diagram: Diagram) -> list[Diagram]:
     return found
 
 
-def leaves(diagram: Diagram) -> Iterator[Diagram]:
+def leaves(diagram: Rope) -> Iterator[Rope]:
     """What a tree of compositions is made of, in order: boxes, and diagrams that hold a graph."""
     stack = [diagram]
     while stack:
@@ -44,7 +49,7 @@ def leaves(diagram: Diagram) -> Iterator[Diagram]:
             stack += [item._right, item._left]
 
 
-def ends(diagram: Diagram, side: str) -> list[Array]:
+def ends(diagram: Rope, side: str) -> list[Array]:
     """The arrays of a box's or of a tensor's domain ("dom") or codomain ("cod")."""
     if diagram._kind == "op":
         return getattr(diagram._left, side)
@@ -56,7 +61,7 @@ def ends(diagram: Diagram, side: str) -> list[Array]:
 
 
 @without_collection
-def flatten(diagram: Diagram, graph: Graph) -> list[int]:
+def flatten(diagram: Rope, graph: Graph) -> list[int]:
     """Append a composite to a graph on its inputs; returns its output wires there."""
     tasks: list[_Chain | _Row] = []
     item, wires = diagram, list(range(len(graph.inputs)))
@@ -82,7 +87,7 @@ class _Chain:
 
     __slots__ = ("graph", "parts", "wires")
 
-    def __init__(self, parts: list[Diagram], wires: list[int], graph: Graph):
+    def __init__(self, parts: list[Rope], wires: list[int], graph: Graph):
         self.parts, self.wires, self.graph = iter(parts), wires, graph
 
     def next(self, made):
@@ -99,7 +104,7 @@ class _Row:
 
     __slots__ = ("graph", "joined", "parts", "start", "wires")
 
-    def __init__(self, parts: list[Diagram], wires: list[int], graph: Graph):
+    def __init__(self, parts: list[Rope], wires: list[int], graph: Graph):
         self.parts, self.wires, self.graph, self.start, self.joined = iter(parts), wires, graph, 0, []
 
     def next(self, made):

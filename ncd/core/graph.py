@@ -135,6 +135,15 @@ class Graph:
             last[wire] = len(self)
         return last
 
+    @property
+    def op(self):
+        """The operation, if the graph is one on its own wires; else None."""
+        n = len(self.inputs)
+        if len(self) == 1 and self.args[0] == tuple(range(n)) \
+                and self.outputs == tuple(range(n, len(self.types))):
+            return self.ops[0]
+        return None
+
     # -- the canonical order -----------------------------------------------------
     @cached_property
     def order(self) -> list[int]:

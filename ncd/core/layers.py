@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any, NamedTuple
 
-from ncd.core.category import Box, Copy, Diagram, Discard, Layer, Swap, Ty
+from ncd.core.graph import Graph
 
 
-def part(diagram: Diagram, key: int | slice) -> Diagram:
-    """The layers of a slice, as DisCoPy cuts them: ``d[:k] >> d[k:]`` is ``d``.
+class Row(NamedTuple):
+    """A layer: the arrays left and right of a box, or of a wiring of the arrays in ``what``.
 
-    Raises:
-        IndexError: A layer that is not there, or a step other than 1 (−1 is the dagger).
+    Attributes:
+        kind: None for an operation, ``what``; ``"swap"`` of two arrays; ``"copy"``, an array and how often;
+            ``"discard"`` of one.
     """
-    inside = diagram.inside
-    if not isinstance(key, slice):
-        key = range(len(inside))[key]
-        key = slice(key, key + 1)
-    if key.step == -1:
-        return diagram.dagger()
-    start, stop, step = key.indices(len(inside))
-    if step != 1:
-        raise IndexError(f"layers are cut with the step 1, not {step}")
-    made = Diagram(inside[start:stop], inside[start].dom, inside[stop - 1].cod) if start < stop else \
-        Diagram.id(diagram.cod if start == len(inside) else inside[start].dom)
-    made._is_part = True
-    return made
+
+    left: tuple
+    kind: str | None
+    what: Any
+    right: tuple
 
 
-def layers(diagram: Diagram) -> tuple:
-    """One layer for each box; wires are copied as they are needed and swapped into place."""
-    graph = diagram.graph
-    types, made = graph.types, []
+def layers(graph: Graph) -> list[Row]:
+    """One layer for each operation; wires are copied as they are needed and swapped into place."""
+    types, rows = graph.types, []
     uses = Counter(wire for args in graph.args for wire in args)
     uses.update(graph.outputs)
     current = list(range(len(graph.inputs)))
 
-    def put(position: int, box: Box, wires: list[int]) -> None:
-        left = Ty.of(types[wire] for wire in current[:position])
-        right = Ty.of(types[wire] for wire in current[position + len(box.dom):])
-        made.append(Layer(left, box, right))
-        current[position:position + len(box.dom)] = wires
+    def put(position: int, width: int, kind: str | None, what: Any, wires: list[int]) -> None:
+        left = tuple(types[wire] for wire in current[:position])
+        right = tuple(types[wire] for wire in current[position + width:])
+        rows.append(Row(left, kind, what, right))
+        current[position:position + width] = wires
 
     def move(source: int, target: int) -> None:
         while source > target:
             a, b = current[source - 1:source + 1]
-            put(source - 1, Swap(Ty.of([types[a]]), Ty.of([types[b]])), [b, a])
+            put(source - 1, 2, "swap", (types[a], types[b]), [b, a])
             source -= 1
 
     def supply(count_new: int) -> None:
@@ -54,17 +47,17 @@ def layers(diagram: Diagram) -> tuple:
         for wire in current[:count_new]:
             count = uses[wire]
             if count == 0:
-                put(position, Discard(Ty.of([types[wire]])), [])
+                put(position, 1, "discard", (types[wire],), [])
             elif count > 1:
-                put(position, Copy(Ty.of([types[wire]]), count), [wire] * count)
+                put(position, 1, "copy", (types[wire], count), [wire] * count)
             position += count
 
     supply(len(current))
     for op, args, wires in graph:
         for target, wire in enumerate(args):
             move(current.index(wire, target), target)
-        put(0, Box(op), list(wires))
+        put(0, len(op.dom), None, op, list(wires))
         supply(len(wires))
     for target, wire in enumerate(graph.outputs):
         move(current.index(wire, target), target)
-    return tuple(made)
+    return rows

@@ -20,10 +20,11 @@ from typing import Any
 
 from ncd.core import files
 from ncd.core.category import Diagram
-from ncd.core.check import check, diagrams_in
+from ncd.core.check import check
 from ncd.core.codec import Path, Reader, Writer
 from ncd.core.fields import array_text
 from ncd.core.graph import Graph
+from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.errors import LoadError, NcdError
 

@@ -6,9 +6,11 @@ array without axes, the empty text no arrays; ``"e : index(n)"`` holds integers 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ncd.core.array import DTYPES, Array
 from ncd.core.axis import Axis, Label, fresh
-from ncd.core.category import Ty
+from ncd.core.discopy import Ob, factory, monoidal
 from ncd.core.size import Size, parse_size
 from ncd.errors import AxisError, NcdError, NotationError, pointed
 
@@ -147,4 +149,53 @@ def parse_signature(text: str) -> tuple[tuple[Array, ...], tuple[Array, ...] | N
     return dom, parse_type(right, text, len(left) + 2) if arrow else None
 
 
-Ty.parse = staticmethod(parse_type)
+@factory
+class Ty(monoidal.Ty):
+    """A type: a tuple of arrays. A text is read as a type: ``Ty("y k, x k")``.
+
+    >>> Ty("y k, x k") == Ty("y k") @ Ty("x k")
+    True
+    """
+
+    def __init__(self, *inside):
+        arrays: list = []
+        for item in inside:
+            arrays.extend(parse_type(item) if isinstance(item, str) else (item,))
+        for item in arrays:
+            if not isinstance(item, Ob):
+                raise NcdError(f"{item!r} is not an array", mend='write Ty("y k, x k")')
+        self.inside = tuple(arrays)
+
+    @classmethod
+    def of(cls, arrays: Iterable) -> Ty:
+        """A type from arrays that are known to be arrays."""
+        self = object.__new__(Ty)
+        self.inside = tuple(arrays)
+        return self
+
+    @property
+    def name(self) -> str:
+        return str(self)
+
+    def tensor(self, *others: Ty) -> Ty:
+        if not all(isinstance(other, Ty) for other in others):
+            return NotImplemented
+        return Ty.of(sum((other.inside for other in others), self.inside))
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Ty) and self.inside == other.inside)
+
+    def __hash__(self):
+        return hash(self.inside)
+
+    def __str__(self):
+        return ", ".join(map(str, self.inside))
+
+    def __repr__(self):
+        return f"Ty({str(self)!r})"
+
+    def to_drawing(self):
+        return monoidal.Ty(*map(str, self.inside))
+
+
+Ty.ob_factory = Ob

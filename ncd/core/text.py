@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import textwrap
 
-from ncd.core.category import Diagram
-from ncd.core.check import diagrams_in
+from ncd.core.graph import Graph
+from ncd.core.inside import diagrams_in
 from ncd.core.nested import once_each
+from ncd.core.signature import Ty
 from ncd.errors import escaped
 
 WIDTH = 80
@@ -16,44 +17,46 @@ TIE = "\u00a0"
 GROUP = re.compile(r"\([^()]{1,24}\)")
 
 
-def diagram_repr(diagram: Diagram) -> str:
-    """``Box(op)`` for one operation, else ``Diagram.of(dom, nodes, outputs)``.
+def graph_repr(graph: Graph) -> str:
+    """The diagram of a graph as code: ``Box(op)`` or ``Diagram.of(dom, nodes, outputs)``.
 
     A text in angle brackets where that would be nested too deep to be read back, or would not end: blocks
     that are shared stand in it as often as they are used.
     """
-    levels, operations = _extent(diagram)
+    dom = Ty.of(graph.inputs)
+    levels, operations = _extent(graph)
     if levels > MAX_LEVELS or operations > MAX_OPERATIONS:
-        return f"<diagram {diagram}: {len(diagram)} operations, {operations} in {levels} levels>"
-    graph = diagram.graph
-    if diagram.op is not None:
-        return f"Box({diagram.op!r})"
+        cod = Ty.of(graph.types[wire] for wire in graph.outputs)
+        return f"<diagram {dom} -> {cod}: {len(graph)} operations, {operations} in {levels} levels>"
+    if graph.op is not None:
+        return f"Box({graph.op!r})"
     nodes = ", ".join(f"({op!r}, {args!r})" for op, args in zip(graph.ops, graph.args))
-    return f"Diagram.of({diagram.dom!r}, [{nodes}], {graph.outputs!r})"
+    return f"Diagram.of({dom!r}, [{nodes}], {graph.outputs!r})"
 
 
-@once_each(lambda diagram: (id(diagram),))
-def _extent(diagram: Diagram) -> tuple[int, int]:
+@once_each(lambda graph: (id(graph),))
+def _extent(graph: Graph) -> tuple[int, int]:
     """How many levels are nested in each other, and how many operations there are in all of them."""
     found: dict[int, tuple[int, int]] = {}
-    for op in diagram.graph.ops:
+    for op in graph.ops:
         if id(op) not in found:
-            inner = [_extent(item) for item in diagrams_in(op)]
+            inner = [_extent(item.graph) for item in diagrams_in(op)]
             found[id(op)] = (max((levels for levels, _ in inner), default=0),
                              1 + sum(operations for _, operations in inner))
-    operations = sum(found[id(op)][1] for op in diagram.graph.ops)
+    operations = sum(found[id(op)][1] for op in graph.ops)
     return 1 + max((levels for levels, _ in found.values()), default=0), operations
 
 
-def listing(diagram: Diagram) -> str:
+def listing(graph: Graph) -> str:
     """One operation a line: the wires it makes, its name, the wires it reads, its type.
 
-    >>> print(listing(Diagram.id("x, y")))
+    >>> from ncd.core.category import Diagram
+    >>> print(listing(Diagram.id("x, y").graph))
     a : x
     b : y
     -> a, b
     """
-    graph, places = diagram.graph, diagram.graph.places
+    places = graph.places
     names = [_letters(wire) for wire in range(len(graph.types))]
     rows = [(names[wire], "", str(array)) for wire, array in enumerate(graph.inputs)]
     for node, (op, args, wires) in enumerate(graph):

@@ -10,7 +10,7 @@ from typing import Any
 from ncd.core import formula
 from ncd.core.array import Array
 from ncd.core.category import Diagram
-from ncd.core.check import diagrams_in
+from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.core.size import Size
 from ncd.errors import SizeError

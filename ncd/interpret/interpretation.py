@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ncd.core.category import Diagram
-from ncd.core.check import holds_a_diagram
+from ncd.core.inside import holds_a_diagram
 from ncd.core.op import Operation
 from ncd.errors import ArgumentError, ArityError, NcdError, RuleError, SizeError
 from ncd.interpret.derived import Derived

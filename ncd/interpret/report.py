@@ -13,7 +13,7 @@ from typing import Any
 from ncd.core import files
 from ncd.core.array import Array
 from ncd.core.category import Diagram
-from ncd.core.check import diagrams_in
+from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.core.text import hung, listing
 from ncd.errors import OutputError, escaped
@@ -33,7 +33,7 @@ def sizes(given: Mapping[str, int], none: str = "none") -> str:
 def described(diagram: Diagram, title: str, depth: int = 0) -> str:
     """The type, the size symbols and the listing; what is inside operations, ``depth`` levels down."""
     symbols = ", ".join(sorted(diagram.symbols)) or "none"
-    lines = [head(title, diagram), *hung("sizes    ", symbols), "", listing(diagram)]
+    lines = [head(title, diagram), *hung("sizes    ", symbols), "", listing(diagram.graph)]
     seen: dict[Operation, None] = {}
     level = [diagram]
     for _ in range(depth):
@@ -47,7 +47,7 @@ def described(diagram: Diagram, title: str, depth: int = 0) -> str:
                     continue
                 seen[op] = None
                 for body in inner:
-                    lines += ["", f"{escaped(op.name)} : {body}", textwrap.indent(listing(body), "  ")]
+                    lines += ["", f"{escaped(op.name)} : {body}", textwrap.indent(listing(body.graph), "  ")]
                 below += inner
         level = below
     return "\n".join(lines)

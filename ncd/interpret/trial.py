@@ -17,7 +17,7 @@ import numpy
 
 from ncd.core.array import Array
 from ncd.core.category import Diagram
-from ncd.core.check import diagrams_in
+from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.errors import InputError
 from ncd.interpret.interpretation import Interpretation

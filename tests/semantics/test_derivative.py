@@ -8,7 +8,7 @@ from hypothesis import assume, given
 
 import ncd
 from ncd.core.category import Diagram, Ty
-from ncd.core.check import diagrams_in
+from ncd.core.inside import diagrams_in
 from ncd.ops.pointwise import Stop
 from tests.derivatives import difference, distance, in_jax, ours, point
 from tests.strategies import EXAMPLES, examples, seeds

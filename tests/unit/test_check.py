@@ -12,8 +12,9 @@ from ncd.build.notation import einsum
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
-from ncd.core.check import check, diagrams_in
+from ncd.core.check import check
 from ncd.core.graph import Graph
+from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.errors import NcdError, SizeError
 from ncd.ops.control import Block, Broadcast

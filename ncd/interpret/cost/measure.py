@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
-from ncd.core.check import holds_a_diagram
 from ncd.core.graph import Graph
+from ncd.core.inside import holds_a_diagram
 from ncd.core.op import Operation
 from ncd.core.pause import without_collection
 from ncd.core.size import ZERO, Atom, Size, extremum

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram
-from ncd.core.check import diagrams_in
+from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.errors import ArityError, AxisError, NcdError, RuleError
 from ncd.interpret.derivative.build import Builder, extracted

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from ncd.core.argument import public
 from ncd.core.category import Diagram
-from ncd.core.check import diagrams_in
 from ncd.core.graph import Graph
+from ncd.core.inside import diagrams_in
 from ncd.errors import AxisError, NcdError, escaped
 from ncd.interpret.draw.linked import Links, checked_links, regions, text_scene, unlinked
 from ncd.interpret.draw.mathtext import ROMAN, word

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import escape
 
-from ncd.core.check import diagrams_in
+from ncd.core.inside import diagrams_in
 from ncd.core.javascript import exact, javascript
 from ncd.core.size import ONE, Size
 from ncd.interpret.draw.glyph import offsets

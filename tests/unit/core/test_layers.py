@@ -9,7 +9,6 @@ from hypothesis import given
 
 from ncd.build.generators import elementwise
 from ncd.core.category import Box, Copy, Diagram, Discard, Layer, Swap, Ty
-from ncd.core.layers import layers
 from tests.strategies import diagrams, examples
 
 relu, tanh, add, subtract = map(elementwise, ("relu", "tanh", "add", "subtract"))
@@ -19,11 +18,11 @@ f, minus = relu.on("x"), subtract.on("x, x")
 
 def boxes(made: Diagram) -> list:
     """(kind, offset) of the box of each layer."""
-    return [(type(layer[1]), len(layer[0])) for layer in layers(made)]
+    return [(type(layer[1]), len(layer[0])) for layer in made.inside]
 
 
 def test_the_identity_has_no_layers():
-    assert layers(Diagram.id("x, y")) == () and layers(Diagram.id()) == ()
+    assert Diagram.id("x, y").inside == () and Diagram.id().inside == ()
 
 
 @pytest.mark.parametrize("made, want", [
@@ -37,7 +36,7 @@ def test_small_diagrams(made, want):
 
 
 def test_three_copies_are_one_box_with_three_outputs():
-    (layer,) = layers(Diagram.copy(X, 3))
+    (layer,) = Diagram.copy(X, 3).inside
     assert layer[1].cod == Ty("x, x, x") and layer[1] == Copy(X, 3)
 
 
@@ -49,7 +48,7 @@ def test_an_unused_result_is_discarded_at_once():
 def check_layers(made: Diagram) -> None:
     """Each layer starts where the one before ended, and holds one box between identities."""
     here = made.dom
-    for layer in layers(made):
+    for layer in made.inside:
         assert isinstance(layer, Layer)
         left, box, right = layer
         assert left @ box.dom @ right == here
@@ -66,7 +65,7 @@ def test_layers_compose(made):
 @given(diagrams("learned"))
 @examples(20)
 def test_layers_hold_every_operation_once(made):
-    ops = [layer[1].data for layer in layers(made) if not isinstance(layer[1], (Swap, Copy))]
+    ops = [layer[1].data for layer in made.inside if not isinstance(layer[1], (Swap, Copy))]
     assert ops == made.graph.ops
 
 
@@ -74,7 +73,7 @@ def test_a_long_narrow_diagram_takes_linear_time():
     start, made = time.perf_counter(), f
     for n in range(3_000):
         made = made >> (f if n % 2 else tanh.on("x"))
-    assert len(layers(made)) == 3_001 and time.perf_counter() - start < 10
+    assert len(made.inside) == 3_001 and time.perf_counter() - start < 10
 
 
 def test_layers_are_made_once():
