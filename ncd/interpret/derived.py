@@ -25,7 +25,7 @@ class Derived:
     once for each call, so that no rule needs to look again.
     """
 
-    def __init__(self, diagram: Diagram, rule: Callable[[Operation], Callable | None]):
+    def __init__(self, diagram: Diagram, opens: Callable[[Operation], bool]):
         self.sizes: dict[Size, str] = {}            # a message, {} for the number
         self.conditions: dict[Size, str] = {}
         self._arrays: set[Array] = set()
@@ -44,7 +44,7 @@ class Derived:
                     seen[id(op)] = op
                     self._add_operation(op)
                     waiting.extend(diagrams_in(op))
-                    if op not in opened and rule(op) is None:
+                    if op not in opened and opens(op):
                         opened.add(op)
                         waiting.append(op.expansion)
 

@@ -16,6 +16,7 @@ from ncd.core.inside import holds_a_diagram
 from ncd.core.op import Operation
 from ncd.errors import ArgumentError, ArityError, NcdError, RuleError, SizeError
 from ncd.interpret.derived import Derived
+from ncd.interpret.flat import expanded
 from ncd.ops.control import Broadcast, Opaque
 
 
@@ -185,6 +186,10 @@ class Interpretation:
                             mend=f"add one: interpretation | {{{key}: rule}}")
         return None
 
+    def opens(self, op: Operation) -> bool:
+        """Whether the definition of an operation is used."""
+        return self.rule(op) is None
+
     def _listed(self, op: Operation) -> Callable | None:
         for table in (self.rules, self.faster):
             found = table.get(op.name) if isinstance(op, Opaque) else table.get(type(op))
@@ -194,44 +199,24 @@ class Interpretation:
 
     def program(self, diagram: Diagram) -> Program:
         """The diagram as a flat list of rules and slots; nothing recurses over depth."""
-        graph = diagram.graph
-        slots = len(graph.inputs)
-        steps: list[Step] = []
+        rules: list[Callable] = []
         first: dict[Operation, Operation] = {}        # equal records have one definition
-        # A frame walks one graph: its nodes, where its wires live, its place, what it returns to.
-        frames = [_Frame(graph, list(range(slots)), ())]
-        outputs: list[int] = []
-        while frames:
-            frame = frames[-1]
-            if frame.node == len(frame.graph):
-                frames.pop()
-                made = [frame.slots[wire] for wire in frame.graph.outputs]
-                if frames:
-                    frames[-1].slots.extend(made)
-                else:
-                    outputs = made
-                continue
-            node, op = frame.node, frame.graph.ops[frame.node]
-            frame.node += 1
-            reads = tuple(frame.slots[wire] for wire in frame.graph.args[node])
-            name = frame.graph.places.get(node)
-            # A name may be a path, "mlp/weight": what was moved out of blocks keeps its place.
-            path = frame.path if name is None else \
-                ("/", *name[1:].split("/")) if name.startswith("/") else (*frame.path, *name.split("/"))
+
+        def inside(op: Operation) -> Diagram | None:
             rule = self.rule(op)
             if rule is None:
-                op = op if holds_a_diagram(op) else first.setdefault(op, op)
-                frames.append(_Frame(op.expansion.graph, list(reads), path))
-                continue
-            writes = tuple(range(slots, slots + len(op.cod)))
-            slots += len(writes)
-            frame.slots.extend(writes)
-            steps.append(Step(rule, op, reads, writes, path, ()))
+                return (op if holds_a_diagram(op) else first.setdefault(op, op)).expansion
+            rules.append(rule)
+            return None
+        flat = expanded(diagram, inside)
+        steps = [Step(rule, op, args, tuple(wires), path, ())
+                 for rule, (op, args, wires), path in zip(rules, flat.graph, flat.trails)]
+        outputs = flat.graph.outputs
         if self.storage is not None:
             stored = self.storage.slots(steps, outputs)
             steps = [step._replace(stores=tuple(slot for slot in step.writes if slot in stored))
                      for step in steps]
-        return Program(_with_drops(steps, outputs), len(graph.inputs), slots, tuple(outputs))
+        return Program(_with_drops(steps, outputs), len(flat.graph.inputs), len(flat.graph.types), outputs)
 
     def __call__(self, diagram: Diagram, *inputs, sizes=None, state=None) -> list:
         """Interpret a diagram on values, one for each input wire.
@@ -246,15 +231,8 @@ class Interpretation:
                              have=str(len(inputs)), want=str(diagram.dom))
         program = self.program(diagram)
         if sizes:
-            Derived(diagram, self.rule).check(sizes)
+            Derived(diagram, self.opens).check(sizes)
         return Run(self, sizes, state)(program, inputs)
-
-
-class _Frame:
-    __slots__ = ("graph", "node", "path", "slots")
-
-    def __init__(self, graph, slots: list[int], path: tuple[str, ...]):
-        self.graph, self.slots, self.path, self.node = graph, slots, path, 0
 
 
 def _rule_key(key):

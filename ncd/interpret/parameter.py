@@ -9,13 +9,12 @@ from typing import Any
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
+from ncd.core.op import Operation
 from ncd.core.pause import without_collection
 from ncd.errors import InputError, NcdError, SizeError, escaped
-from ncd.interpret.interpretation import Interpretation, Run
+from ncd.interpret.flat import Path, expanded
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.source import Initialiser, Key, Parameter
-
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,9 @@ class Slot:
     stored: bool = False
 
 
-def _visit(run: Run, op, *inputs):
-    return (None,) * len(op.cod)
-
-
-class _Places(Interpretation):
-    """Opens every defined operation that has places and visits the others."""
-
-    def rule(self, op):
-        return _visit if op.primitive or op.place is None else None
-
-
-OPENED = _Places("places", {})
+def opens(op: Operation) -> bool:
+    """Whether places are looked for in what an operation is defined as."""
+    return not op.primitive and op.place is not None
 
 
 @without_collection
@@ -118,10 +108,11 @@ def _walk(diagram: Diagram) -> Iterator[tuple[Path, Any, tuple]]:
     stack = [(diagram, (), ())]
     while stack:
         current, prefix, axes = stack.pop()
-        for step in OPENED.program(current).steps:
-            op = step.op.op if isinstance(step.op, Broadcast) else step.op
-            everywhere = step.path[:1] == ("/",)
-            path = step.path[1:] if everywhere else (*prefix, *step.path)
+        flat = expanded(current, lambda op: op.expansion if opens(op) else None)
+        for op, trail in zip(flat.graph.ops, flat.trails):
+            op = op.op if isinstance(op, Broadcast) else op
+            everywhere = trail[:1] == ("/",)
+            path = trail[1:] if everywhere else (*prefix, *trail)
             if isinstance(op, (Parameter, Key)):
                 yield path, op, () if everywhere else axes
             elif isinstance(op, Scan) and op.place is not None:

@@ -140,7 +140,7 @@ class Cost(Regimes):
     @cached_property
     def _derived(self) -> Derived:
         """The sizes that are worked out, inside every definition too."""
-        return Derived(self.diagram, lambda op: op.primitive or op.expansion is None or None)
+        return Derived(self.diagram, lambda op: not op.primitive and op.expansion is not None)
 
     def _sized(self, sizes: Mapping) -> dict[str, int | float]:
         """Sizes given by a user, as numbers at which every axis of the diagram is there.

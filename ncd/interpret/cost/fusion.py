@@ -21,9 +21,10 @@ from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import Size
-from ncd.interpret.cost.flat import expanded, flatten, memory_roots
+from ncd.interpret.cost.flat import flatten, memory_roots
 from ncd.interpret.cost.measure import Meter, Total
 from ncd.interpret.cost.rules import appends, array_bytes, is_view
+from ncd.interpret.flat import expanded
 from ncd.ops.control import Scan
 from ncd.ops.indexed import Gather
 from ncd.ops.multilinear import Reindex

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size
-from ncd.interpret.cost.flat import Flat, flatten
+from ncd.interpret.cost.flat import flatten
 from ncd.interpret.cost.measure import Meter
 from ncd.interpret.cost.region import EVERYWHERE, Given, Region, folds, labels_of, over, points, renamed
 from ncd.interpret.cost.rules import RULES, contraction
@@ -30,6 +30,7 @@ from ncd.interpret.cost.support import (
     units,
 )
 from ncd.interpret.cost.taps import FASTER, Contracted, conditions, contracted
+from ncd.interpret.flat import Flat
 from ncd.nn.star import Star
 from ncd.ops import scalar
 from ncd.ops.control import Scan

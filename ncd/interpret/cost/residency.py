@@ -10,9 +10,10 @@ from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size
 from ncd.errors import ArgumentError, NcdError
-from ncd.interpret.cost.flat import Flat, flatten, memory_roots
+from ncd.interpret.cost.flat import flatten, memory_roots
 from ncd.interpret.cost.measure import Meter, Total, _largest
 from ncd.interpret.cost.rules import array_bytes, total_bytes
+from ncd.interpret.flat import Flat
 from ncd.ops.control import Scan
 from ncd.ops.indexed import Gather
 from ncd.ops.source import Key, Parameter

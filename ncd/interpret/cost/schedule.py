@@ -19,11 +19,11 @@ from ncd.core.numbers import whole_numbers_of
 from ncd.core.op import Operation
 from ncd.core.size import Size
 from ncd.errors import ArityError, NcdError, SizeError
-from ncd.interpret.cost import flat
 from ncd.interpret.cost.convention import EXPRESSION
 from ncd.interpret.cost.measure import Meter
 from ncd.interpret.cost.memory import Memory, Pricer, rearranged
 from ncd.interpret.cost.rules import RULES
+from ncd.interpret.flat import expanded
 from ncd.interpret.interpretation import Interpretation
 from ncd.ops.control import Block
 from ncd.ops.order import After
@@ -235,7 +235,7 @@ def opened(diagram: Diagram) -> Diagram:
     2
     """
     diagram = getattr(diagram, "diagram", diagram)
-    return Diagram.from_graph(flat.expanded(diagram, lambda op: op.body if isinstance(op, Block)
+    return Diagram.from_graph(expanded(diagram, lambda op: op.body if isinstance(op, Block)
                                             and op.place is None else None).graph)
 
 

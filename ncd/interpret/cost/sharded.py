@@ -11,12 +11,13 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.size import ONE, Size, extremum
 from ncd.errors import NcdError, SizeError
-from ncd.interpret.cost.collective import Collective, Link, Mesh, link_of
-from ncd.interpret.cost.flat import flatten, joined
-from ncd.interpret.cost.machine import Machine, in_dtype, machine
+from ncd.interpret.cost.collective import Collective, Mesh, link_of
+from ncd.interpret.cost.flat import flatten
+from ncd.interpret.cost.machine import Link, Machine, in_dtype, machine
 from ncd.interpret.cost.measure import Meter, Total, cost_of
 from ncd.interpret.cost.placement import Placement, placement
 from ncd.interpret.cost.rules import array_bytes
+from ncd.interpret.flat import joined
 from ncd.ops.control import Scan
 from ncd.ops.source import Parameter
 
@@ -134,8 +135,7 @@ class _Walk:
         for value in self.axes.values():
             if value is not None:
                 mesh[value]
-        self.seen: set = set()
-        self.labels: set[str] = set()
+        self.seen, self.labels = set(), set()       # keys that were of use, labels that are there
         self.collectives: list[Collective] = []
         self.totals = [Total() for _ in range(4)]
         self.learned: dict[str, Size] = {}

@@ -15,7 +15,7 @@ from ncd.core.category import Diagram
 from ncd.core.numbers import as_count
 from ncd.errors import ArgumentError, NcdError, SizeError, shown
 from ncd.interpret.derived import Derived
-from ncd.interpret.parameter import OPENED, Slot, build, places
+from ncd.interpret.parameter import Slot, build, opens, places
 
 
 @public
@@ -52,7 +52,7 @@ def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dic
                         want=", ".join(f"{'/'.join(p)} : {s.array}" for p, s in slots.items()
                                        if s.array.symbols & set(missing)),
                         mend=f"diagram.init(key, {', '.join(f'{name}=...' for name in missing)})")
-    Derived(diagram, OPENED.rule).check(known)
+    Derived(diagram, opens).check(known)
     key = as_key(key)
     return build({path: _draw(slot, place_key(key, path), dtype, known) for path, slot in slots.items()})
 

@@ -49,7 +49,7 @@ class Compiled:
         self.slots, self.keys = places(diagram)
         self.program = interpretation.program(diagram)
         self.symbols = symbols(diagram)
-        self.derived = Derived(diagram, interpretation.rule)
+        self.derived = Derived(diagram, interpretation.opens)
         self.__name__ = getattr(diagram, "title", "diagram")
 
     def __repr__(self):

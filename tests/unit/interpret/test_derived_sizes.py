@@ -125,7 +125,7 @@ def test_sizes_are_found_once_for_a_program_and_checked_once_for_a_call(monkeypa
     deep = nn.max_pool("x", 2)
     for _ in range(30):
         deep = (deep.block("a") if len(deep.dom) else deep)
-    assert len(Derived(deep, ncd.reference.rule).sizes) == 1
+    assert len(Derived(deep, ncd.reference.opens).sizes) == 1
 
 
 def test_the_error_says_where_and_at_what():
