@@ -23,6 +23,7 @@ _CALL = re.compile(r"log2?\([^()]*\)\Z")
 MAX_POWER = 2 ** 20                     # no power of numbers has more bits
 MAX_BITS = 4_000                        # nor one with a size in its exponent more than this
 PRECISION = 400                         # the bits after the point of a rounded logarithm, at least
+SLACK = "·"                             # a symbol of such a name is at least 0, every other is 1 at least
 NEAR = Fraction(1, 2 ** 360)            # no further from a whole number is a floor of several that number
 
 
@@ -32,11 +33,12 @@ class Atom:
     def __init__(self, kind: str, args: tuple[Size, ...]):
         self.kind, self.args = kind, args
         self.text = TEXT[kind](*map(str, args))
-        self._hash = hash((kind, args))
+        self._parts = frozenset(args) if kind in ("max", "min") else args       # in no order: texts may differ
+        self._hash = hash((kind, self._parts))
 
     def __eq__(self, other):
         return self is other or (isinstance(other, Atom) and self._hash == other._hash
-                                 and (self.kind, self.args) == (other.kind, other.args))
+                                 and (self.kind, self._parts) == (other.kind, other._parts))
 
     def __hash__(self):
         return self._hash
@@ -54,7 +56,7 @@ class Atom:
             return True
         if self.kind == "log":          # of whole numbers it is so where it is anything at all
             inside, = self.args
-            return (inside.is_integral and not any(name.startswith("·") for name in inside.symbols)) or \
+            return (inside.is_integral and not any(name.startswith(SLACK) for name in inside.symbols)) or \
                 (inside.is_nonnegative and inside.terms.get((), 0) >= 1)
         if self.kind == "max":
             return any(argument.is_nonnegative for argument in self.args)

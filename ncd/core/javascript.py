@@ -67,20 +67,23 @@ def _atom(atom: Atom, arguments: Sequence[str]) -> str:
 
 def exact(size: Size) -> tuple[str, int] | None:
     """The size in whole numbers without bounds: an expression in the object ``b`` of BigInts by name, which
-    is so many times the size. None where a root, a power 2**k, a logarithm or
-    a division outside a floor leaves the whole numbers.
+    is so many times the size. None where a root, a logarithm or a division outside
+    a floor leaves the whole numbers.
 
-    The expression calls ``floor(p, q)``, ⌊p/q⌋, and ``max`` and ``min`` of BigInts.
+    The expression calls ``floor(p, q)``, ⌊p/q⌋, ``max``, ``min`` and ``power`` of BigInts.
 
     >>> exact(Size("2*x*k + x//2"))
     ('2n*b["k"]*b["x"]+floor(b["x"],2n)', 1)
+    >>> exact(Size("3*2**k"))
+    ('3n*power(2n,b["k"])', 1)
     >>> exact(Size("x/2 + 1")), exact(Size("x") ** 0.5)
     (('b["x"]+2n', 2), None)
     """
     known: dict[Atom, tuple[str, int] | None] = {}
     for atom in nodes([size]):
         arguments = [_exact_sum(argument, known) for argument in atom.args]
-        rounded = None in arguments or atom.kind in ("exp", "log", "ln")
+        rounded = None in arguments or atom.kind in ("log", "ln") or (
+            atom.kind == "exp" and not atom.is_integral)
         known[atom] = None if rounded else _exact_atom(atom, arguments)
     return _exact_sum(size, known)
 
@@ -108,6 +111,8 @@ def _exact_atom(atom: Atom, arguments: Sequence[tuple[str, int]]) -> tuple[str, 
     if atom.kind == "floor":
         (p, below_p), (q, below_q) = arguments
         return f"floor({_times(p, below_q)},{_times(q, below_p)})", 1
+    if atom.kind == "exp":              # a whole number to the power of one
+        return f"power({arguments[0][0]},{arguments[1][0]})", 1
     if atom.kind == "group":
         return f"({arguments[0][0]})", arguments[0][1]
     common = lcm(*(below for _, below in arguments))

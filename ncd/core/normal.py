@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from ncd.core import atom as atoms
@@ -191,43 +191,58 @@ def at_least(p: Size, q: Size) -> bool:
     >>> at_least(Size("y"), Size("max(0, y - 128)")), at_least(Size("x"), Size("x//2"))
     (True, True)
     """
-    return _nonnegative(p - q, MAX_CASES)
+    return nonnegative(p - q)
 
 
 MAX_CASES = 16                          # so many choices of what a maximum is are looked at
 
 
-def _nonnegative(rest: Size, cases: int) -> bool:
-    if _plainly_nonnegative(rest):
+def nonnegative(rest: Size, plainly: Callable[[Size], bool] | None = None, cases: int = MAX_CASES) -> bool:
+    """Whether a size is seen to be at least 0 by cases of its nodes, each case by ``plainly``.
+
+    >>> nonnegative(Size("max(x + 1, y) - max(x, y)"))
+    True
+    """
+    plainly = plainly or _plainly_nonnegative
+    if plainly(rest):
         return True
     if cases <= 0 or len(rest.terms) > MAX_SHIFTED:
         return False
-    node = next((atom for monomial in rest.terms for atom, _ in monomial
-                 if isinstance(atom, Atom) and atom.kind not in ("group", "exp", "ln", "above")), None)
-    if node is None:
+    signs: dict[Atom, set[bool] | None] = {}
+    for monomial, coefficient in rest.terms.items():
+        nodes = [item for item in monomial if isinstance(item[0], Atom)]
+        for node, exponent in nodes:
+            # Beside others than symbols, which are positive, it is not known which way it turns.
+            known = len(nodes) == 1 and exponent == 1 and signs.get(node, set()) is not None
+            signs[node] = signs.get(node, set()) | {coefficient > 0} if known else None
+    opened = [(node, turns) for node, turns in signs.items()
+              if turns and (node.kind in ("max", "min") or (len(turns) == 1 and _bound(node, True in turns)))]
+    if not opened:
         return False
-    over = [(monomial, c) for monomial, c in rest.terms.items() if any(a == node for a, _ in monomial)]
-    # Only where it stands by itself or beside symbols, which are positive, is it known which way it turns.
-    if not all(e == 1 if a == node else isinstance(a, str) for monomial, _ in over for a, e in monomial):
-        return False
-    signs = {c > 0 for _, c in over}
-    if node.kind == "log":              # 0 ≤ log2(p) ≤ p - 1 where p is 1 at least
-        inside, = node.args
-        if len(signs) > 1 or not _nonnegative(inside - 1, cases - 1):
-            return False
-        return _nonnegative(_with(rest, node, ZERO if True in signs else inside - 1), cases - 1)
-    if node.kind not in ("floor", "max", "min"):
-        return False
-    if node.kind == "floor":
-        quotient, by = node.args
-        if len(signs) > 1 or by.constant is None or by.constant <= 0:
-            return False
-        # (p − d + 1)/d ≤ ⌊p/d⌋ ≤ p/d for whole p.
-        least = (quotient - by + 1) / by if quotient.is_integral else quotient / by - 1
-        return _nonnegative(_with(rest, node, least if True in signs else quotient / by), cases - 1)
-    some = signs == {node.kind == "max"}    # at least with a maximum is at least with any of its arguments
-    return (any if some else all)(_nonnegative(_with(rest, node, argument), cases // len(node.args))
+    # What must hold for every argument comes first: which argument is enough may depend on it.
+    node, turns = min(opened, key=lambda item: item[1] == {item[0].kind == "max"})
+    if node.kind not in ("max", "min"):
+        bound = _bound(node, True in turns)
+        sure = node.kind == "floor" or nonnegative(node.args[0] - 1, plainly, cases - 1)
+        return sure and nonnegative(_with(rest, node, bound), plainly, cases - 1)
+    some = turns == {node.kind == "max"}    # at least with a maximum is at least with any of its arguments
+    return (any if some else all)(nonnegative(_with(rest, node, argument), plainly, cases // len(node.args))
                                   for argument in node.args)
+
+
+def _bound(node: Atom, least: bool) -> Size | None:
+    """What a floor or a logarithm is at least or at most; None of other nodes.
+
+    (p − d + 1)/d ≤ ⌊p/d⌋ ≤ p/d for whole p, and 0 ≤ log2(p) ≤ p − 1 where p is 1 at least.
+    """
+    if node.kind == "log":
+        return ZERO if least else node.args[0] - 1
+    if node.kind != "floor" or node.args[1].constant is None or node.args[1].constant <= 0:
+        return None
+    quotient, by = node.args
+    if not least:
+        return quotient / by
+    return (quotient - by + 1) / by if quotient.is_integral else quotient / by - 1
 
 
 def _with(size: Size, node: Atom, value: Size) -> Size:
@@ -240,12 +255,20 @@ def _with(size: Size, node: Atom, value: Size) -> Size:
     return total
 
 
+def from_zero(size: Size) -> Size:
+    """A size in symbols that are at least 0, each 1 less than its own.
+
+    They have other names: of the old ones a maximum knows that they are 1 at least.
+    """
+    return size.substitute({name: Size.atom(atoms.SLACK + name) + 1 for name in size.symbols
+                            if not name.startswith(atoms.SLACK)})
+
+
 def _plainly_nonnegative(rest: Size) -> bool:
     if rest.is_nonnegative:
         return True
     if powers.has_powers(rest) and len(rest.terms) <= MAX_SHIFTED:
-        more = rest.substitute({name: Size.atom(name) + 1 for name in rest.symbols})
-        return powers.lowered(more).is_nonnegative
+        return powers.lowered(from_zero(rest)).is_nonnegative
     # At sizes of 1 the difference is the sum of its coefficients: mostly this says no at once.
     if sum(rest.terms.values()) < 0 or len(rest.terms) > MAX_SHIFTED:
         return False
@@ -255,8 +278,8 @@ def _plainly_nonnegative(rest: Size) -> bool:
         for atom, exponent in monomial:
             if not isinstance(exponent, int) or not 0 < exponent <= 4:
                 return False
-            if not isinstance(atom, str):       # an atom is not known to be 1 at least
-                if not atom.is_nonnegative:
+            if not isinstance(atom, str) or atom.startswith(atoms.SLACK):   # not known to be 1 at least
+                if not isinstance(atom, str) and not atom.is_nonnegative:
                     return False
                 made = {(*key, (atom, exponent)): c for key, c in made.items()}
             else:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ncd.core import formula, powers
+from ncd.core.atom import SLACK
+from ncd.core.normal import from_zero, nonnegative
 from ncd.core.size import ONE, ZERO, Atom, Size, extremum, parse_size
 from ncd.errors import NotationError, SizeError
 
-SLACK = "·"                             # no label: the new variables are apart from every symbol
 RELATION = re.compile(r"(>=|<=|>|<|==|=|≥|≤)")
 
 
@@ -80,9 +81,7 @@ class Assumptions:
     def _open(self, size: Size) -> Iterator[Size]:
         """The size in variables that are at least 0, in each of the ways that the assumptions give."""
         for written in (self.written or {}, *self.others):
-            found = size.substitute(written)
-            found = found.substitute({name: Size.atom(name) + 1 for name in found.symbols
-                                      if not name.startswith(SLACK)})
+            found = from_zero(size.substitute(written))
             yield powers.lowered(found) if powers.has_powers(found) else found
 
     def sign(self, size: Size) -> int | None:
@@ -103,7 +102,7 @@ class Assumptions:
 
     def nonnegative(self, size: Size) -> bool:
         """Whether it is seen to be at least 0 at all sizes allowed."""
-        return any(opened.is_nonnegative for opened in self._open(size))
+        return nonnegative(size, lambda rest: any(opened.is_nonnegative for opened in self._open(rest)))
 
     def simplify(self, size: Size) -> Size:
         """The same size with what the assumptions settle: maxima and minima without dominated parts."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
+from ncd.core.normal import from_zero
 from ncd.core.size import ONE, ZERO, Atom, Size, extremum
 from ncd.errors import InputError
 
@@ -94,8 +95,7 @@ def nonnegative(size: Size) -> bool:
     >>> nonnegative(Size("x - 1")), nonnegative(Size("x - 2")), nonnegative(Size("(x + 1)//2 - x//2"))
     (True, False, True)
     """
-    if size.is_nonnegative or size.substitute(
-            {name: Size.atom(name) + 1 for name in size.symbols}).is_nonnegative:
+    if size.is_nonnegative or from_zero(size).is_nonnegative:
         return True
     floors = {monomial: c for monomial, c in size.terms.items() if len(monomial) == 1 and monomial[0][1] == 1
               and isinstance(monomial[0][0], Atom) and monomial[0][0].kind == "floor"}

@@ -15,6 +15,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from ncd.core.polynomial import Size, factor_text
+from ncd.core.quotient import below, divides
 from ncd.interpret.cost import common
 
 MAX_COLLECTED = 64
@@ -130,12 +131,16 @@ def _times(monomial: tuple, number, form: Sum) -> Sum:
 
 @lru_cache(maxsize=2 ** 14, typed=True)
 def _factors(monomial: tuple, number, alone: bool = False) -> str:
-    """A product without its sign: a number, symbols, then floors."""
+    """A product without its sign: a number, symbols, then floors, then logarithms; what it is divided by
+    stands behind a bar, and powers of one number are joined."""
+    monomial, number = Size.shown(monomial, number)
+    above = sorted((item for item in monomial if not divides(*item)),
+                   key=lambda item: not isinstance(item[0], str))
     words = [factor_text(atom, exponent, alone and len(monomial) == 1 and abs(number) == 1)
-             for atom, exponent in sorted(monomial, key=lambda item: not isinstance(item[0], str))]
+             for atom, exponent in above]
     if abs(number) != 1 or not words:
         words.insert(0, str(abs(number)) if isinstance(number, int) else f"({abs(number)})")
-    return "*".join(words)
+    return "*".join(words) + below(monomial, factor_text)
 
 
 class _Writer:

@@ -87,7 +87,7 @@ class _Formulas:
         lines = []
         for size in self.sizes:
             whole = exact(size)
-            more = f", exact: (b, floor, max, min) => {whole[0]}, over: {whole[1]}n" if whole else ""
+            more = f", exact: (b, floor, max, min, power) => {whole[0]}, over: {whole[1]}n" if whole else ""
             lines.append(f"  {{ code: s => {javascript(size)}{more} }}")
         return "\n\"use strict\";\nconst formulas = [\n" + ",\n".join(lines) + "\n];"
 

@@ -71,11 +71,12 @@ const s = Object.fromEntries(data.symbols.map(name => [name, 16]));
 const value = code => code(s);
 // Whole numbers without bounds, where a formula has them: [n, over], which is n/over.
 const big = { floor: (p, q) => { const n = p / q; return p % q !== 0n && (p < 0n) !== (q < 0n) ? n - 1n : n; },
-  max: (...all) => all.reduce((a, b) => a > b ? a : b), min: (...all) => all.reduce((a, b) => a < b ? a : b) };
+  max: (...all) => all.reduce((a, b) => a > b ? a : b), min: (...all) => all.reduce((a, b) => a < b ? a : b),
+  power: (base, n) => { if (n > 4000n) throw new RangeError("too many digits"); return base ** n; } };
 const exactly = ({ exact, over }) => {
   if (exact === undefined) return null;
   const sizes = Object.fromEntries(data.symbols.map(name => [name, BigInt(s[name])]));
-  try { return [exact(sizes, big.floor, big.max, big.min), over]; } catch { return null; }
+  try { return [exact(sizes, big.floor, big.max, big.min, big.power), over]; } catch { return null; }
 };
 // Every digit of a whole number; ≈ before what was rounded.
 const shown = formula => {

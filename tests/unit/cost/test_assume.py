@@ -153,3 +153,38 @@ def test_what_cannot_be_used():
     assert error.value.details["have"] == "4 and 4"
     Assumptions.read(["x > 4*d"]).hold({"x": 1})        # d is not given: nothing is said
     assert Assumptions.read(["x >= 1", "x*x >= 1"]).sign(Size.symbol("x")) == 1
+
+
+def texts_of_extrema() -> st.SearchStrategy[str]:
+    """Maxima and minima in one another, of sums, products and floors."""
+    leaves = st.sampled_from([*NAMES, f"2*{NAMES[0]}", f"{NAMES[1]} + 1", f"{NAMES[0]} - {NAMES[1]}",
+                              f"{NAMES[1]}*{NAMES[2]}", "3", "0", f"{NAMES[0]}//2", f"({NAMES[2]} + 1)//2"])
+
+    def grow(inner):
+        pair = st.tuples(inner, inner)
+        return st.one_of(st.builds("{0}({1[0]}, {1[1]})".format, st.sampled_from(["max", "min"]), pair),
+                         st.builds("(({1[0]}) {0} ({1[1]}))".format, st.sampled_from("+-*"), pair))
+    return st.recursive(leaves, grow, max_leaves=6)
+
+
+@examples(EXAMPLES)
+@given(st.lists(inequalities(), max_size=2), texts_of_extrema())
+def test_extrema_in_one_another_keep_their_value(texts, text):
+    try:
+        known, points = Assumptions.read(texts), satisfied(texts)
+    except NcdError:
+        assume(False)
+    size = parse_size(text)
+    found = known.simplify(size)
+    for at in points[::7]:
+        assert found.evaluate(at) == size.evaluate(at) == eval(text, {"max": max, "min": min}, dict(at))
+
+
+@pytest.mark.parametrize("texts, text, right", [
+    ("a > b", "max(min(b, c), min(a, c))", "min(a, c)"), ("a > b", "min(max(b, c), max(a, c))", "max(b, c)"),
+    ("a > b", "max(min(b, c), a)", "a"), ("a >= b", "min(max(b, c) + 1, max(a, c) + 2)", "max(b, c) + 1"),
+    ("a > b", "min(a//2, b//2)", "b//2"), ("a > b", "max(min(a, b), c)", "max(b, c)"),
+    ("a > b", "max(min(a, c), b)", "max(min(a, c), b)"),        # c may be less than b
+    ("a*b > c", "min(c**2*d, max(3, c*d))", "min(c**2*d, max(3, c*d))")])   # at 1 it is 1, not 3
+def test_extrema_in_one_another(texts, text, right):
+    assert str(Assumptions.read(texts).simplify(parse_size(text))) == str(parse_size(right))

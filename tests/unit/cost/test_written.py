@@ -130,3 +130,26 @@ def test_a_maximum_of_few_parts_has_none_inside(size):
     if "min" not in str(found):
         assert str(found).count("max(") <= str(size).count("max(")
     assert found.symbols <= set(NAMES)
+
+
+@pytest.mark.parametrize("text", ["2**k/2*n", "3*2**(2*k)", "5*n*log(n)", "5*n*log2(n) + n", "m/h + 2",
+                                  "m*x/(h*k)", "m/(x + 1)", "max(2**k/2, n*log(n))", "2**(2*k)*3**k",
+                                  "2**(k - 2)*m + n*log(n, 10)"])
+def test_a_term_is_written_as_str_writes_it(text):
+    """Not by the factors that it is kept in: (1/2)*2**k, log(2)*log2(n), h**(-1)."""
+    written = " ".join(lines(Size(text), 80))
+    assert read([written]) == Size(text)
+    assert not re.search(r"\(2\*\*k\)\*\*|log\(2\)\*log2|\*\*\(-|\(1/2\)\*2\*\*", written)
+    assert sorted(written) == sorted(str(Size(text)))       # the order of factors and terms is its own
+
+
+@examples(EXAMPLES)
+@given(st.lists(st.tuples(st.sampled_from(["2**k", "2**(2*k)", "3**k*2**k", "log(n)", "log2(n)", "1/h", "k/h**2"]),
+                          st.sampled_from(["m", "x", "(m + x)", "max(m, 2*x)", "1"]),
+                          st.sampled_from(["1", "3", "(1/2)", "(-1/4)"])), min_size=1, max_size=5),
+       st.integers(12, 60))
+def test_powers_logarithms_and_quotients_stay_equal(words, width):
+    size = sum((Size("*".join(each)) for each in words), Size(0))
+    pieces = lines(size, width)
+    assert_equal(read(pieces), size)
+    assert max(map(len, pieces)) <= width and "log(2)*log2" not in " ".join(lines(size, 200))
