@@ -1,12 +1,12 @@
 """Which sizes are equal by what their floors are as functions of whole numbers.
 
-⌊n/d⌋ is n/d less (n mod d)/d, a line and a function of period d. Periodic functions are equal where their waves
-are: so each is written as what is new at each divisor of its period, and floors of one affine form
+⌊n/d⌋ is n/d less (n mod d)/d, a line and a function of period d. Periodic functions are equal where their
+waves are: each is written as what is new at each divisor of its period, and floors of one affine form
 meet there, whatever its factor. So ``x - (x + 1)//2`` is ``x//2`` (Hermite's identity), ``(2*x + 1)//3`` is
 ``x//3 + (x + 2)//3``, and ``x//2`` is ``x//6 + (x + 2)//6 + (x + 4)//6``. Sizes stay as they are written.
 
-Sums of floors of one another, of products, and in products with other floors, are seen to be equal only by this
-rule for the floor that stands first in each term.
+In a product of floors the first alone is read so, and a floor inside a floor is a number of its own: such
+sums may be equal in value and not be seen to be.
 """
 
 from __future__ import annotations

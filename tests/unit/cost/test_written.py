@@ -144,7 +144,8 @@ def test_a_term_is_written_as_str_writes_it(text):
 
 
 @examples(EXAMPLES)
-@given(st.lists(st.tuples(st.sampled_from(["2**k", "2**(2*k)", "3**k*2**k", "log(n)", "log2(n)", "1/h", "k/h**2"]),
+@given(st.lists(st.tuples(st.sampled_from(["2**k", "2**(2*k)", "3**k*2**k", "log(n)", "log2(n)",
+                                           "1/h", "k/h**2"]),
                           st.sampled_from(["m", "x", "(m + x)", "max(m, 2*x)", "1"]),
                           st.sampled_from(["1", "3", "(1/2)", "(-1/4)"])), min_size=1, max_size=5),
        st.integers(12, 60))
