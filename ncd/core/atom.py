@@ -33,7 +33,7 @@ class Atom:
     def __init__(self, kind: str, args: tuple[Size, ...]):
         self.kind, self.args = kind, args
         self.text = TEXT[kind](*map(str, args))
-        self._parts = frozenset(args) if kind in ("max", "min") else args       # in no order: texts may differ
+        self._parts = frozenset(args) if kind in ("max", "min") else args       # texts order them
         self._hash = hash((kind, self._parts))
 
     def __eq__(self, other):
