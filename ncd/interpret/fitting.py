@@ -86,7 +86,7 @@ def fit(diagram: Diagram, given: Mapping[str, int]) -> dict[str, int] | None:
     >>> fit(Diagram.id("m=h*k, m, x=n//4, y=w-w//5-9"), {})
     {'h': 3, 'k': 4, 'm': 5, 'n': 8, 'w': 13}
     """
-    derived = _Needs(diagram, lambda op: op.primitive or op.expansion is None or None)
+    derived = _Needs(diagram, lambda op: not op.primitive and op.expansion is not None)
     known = dict(given)
     constraints = [Constraint(size.symbols, formula.compiled({"size": size}), size, least)
                    for sizes, least in ((derived.sizes, 1), (derived.conditions, 0)) for size in sizes]
