@@ -40,7 +40,7 @@ _LAZY = {
     "load": ("ncd.read.resolve", "load"), "from_json": ("ncd.read.resolve", "from_json"),
     "jax": ("ncd.interpret.jax", "JAX"), "reference": ("ncd.interpret.reference", "REFERENCE"),
     "cost": ("ncd.interpret.cost", "COST"), "equation": ("ncd.interpret.draw", "equation"),
-    "solve": ("ncd.interpret.cost.solving", "solve"),
+    "solve": ("ncd.analysis", "solve"),
     "custom_derivative": ("ncd.interpret.derivative", "custom_derivative")}
 
 __all__ = ["Array", "Axis", "AxisError", "Diagram", "Interpretation", "NcdError", "Operation", "Ty",

@@ -1,4 +1,4 @@
-"""The methods of a diagram that live above the core: each imports what it needs when called.
+"""The methods of a diagram and of a cost that live above them: each imports what it needs when called.
 
 Core syntax cannot import interpretations, and JAX and SymPy load only when asked for.
 """
@@ -6,13 +6,18 @@ Core syntax cannot import interpretations, and JAX and SymPy load only when aske
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ncd.build import combinators  # noqa: F401  (attaches block, repeat, lift, rename, bind, on)
 from ncd.core.argument import public
 from ncd.core.category import Diagram
+from ncd.interpret.cost.cost import Cost
 from ncd.interpret.interpretation import Interpretation
+
+if TYPE_CHECKING:
+    from ncd.interpret.cost.roofline import Roofline
+    from ncd.interpret.cost.training import Training
 
 
 @public
@@ -150,8 +155,44 @@ def transpose(diagram: Diagram) -> Diagram:
     return transposed(diagram)
 
 
+
+@public
+def training(cost: Cost, wrt: int | str | Sequence | None = None, policy: Any = "everything",
+             optimiser: Diagram | str | None = "adam") -> Training:
+    """A training step: forward, backward (the derivative's diagram), optimiser.
+
+    Parameters:
+        wrt, policy: As in ``diagram.reverse``.
+        optimiser: ``"sgd"``, ``"momentum"``, ``"adam"``, ``"adamw"``, a diagram of numbers
+            p, g, states -> p, states (more inputs, as the step's number, are single numbers), or None.
+
+    >>> import ncd
+    >>> step = ncd.zoo.residual_mlp().cost().training()
+    >>> step.forward_flops, step.backward_flops
+    (4*d*m*x + 2*d*x + 2*m*x, 8*d*m*x + 3*d*x - d + 2*m*x - m)
+    >>> step.kept, step.state_bytes
+    (4*d*x, 16*d*m + 8*d + 8*m)
+    """
+    from ncd.interpret.cost.training import Training
+    return Training(cost, cost.like, wrt, policy, optimiser)
+
+
+def roofline(cost: Cost, *arguments, **options) -> Roofline:
+    """The time on a machine as a formula, see :func:`ncd.interpret.cost.roofline.roofline`."""
+    from ncd.interpret.cost.roofline import roofline
+    return roofline(cost, *arguments, **options)
+
+
+@public
+def plot(cost: Cost, axis: str, path: str | os.PathLike | None = None, measure: str = "flops", **options):
+    """A measure along an axis with its regimes shaded, see :func:`ncd.interpret.cost.plot.growth`."""
+    from ncd.interpret.cost.plot import growth
+    return growth(cost, axis, measure, path, **options)
+
+
 Diagram.to_jax, Diagram.to_numpy, Diagram.init, Diagram.cost = to_jax, to_numpy, init, cost
 Diagram.draw, Diagram.listing, Diagram.to_json, Diagram.check = draw, listing, to_json, check
 Diagram._repr_svg_, Diagram._mime_ = picture, displayed
 Diagram.reverse, Diagram.forward, Diagram.gradient = reverse, forward, gradient
 Diagram.vjp, Diagram.jvp, Diagram.hessian_vector, Diagram.transpose = vjp, forward, hessian_vector, transpose
+Cost.training, Cost.roofline, Cost.plot = training, roofline, plot

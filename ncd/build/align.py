@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ncd.build.capture import check_labels, check_sizes, describe, is_written
 from ncd.build.mend import mends, missing_axes
-from ncd.build.unify import unify
+from ncd.build.unify import Equation, unify
 from ncd.core.array import Array, listed
 from ncd.core.axis import Axis, all_fresh, fresh
 from ncd.core.category import Diagram
@@ -88,12 +88,23 @@ def align(diagram: Diagram, arrays: Sequence[Array], left: Diagram | None = None
     return diagram if diagram.dom.inside == arrays else _aligned(diagram, arrays, left, stack, guard)
 
 
+def equations(dom: Sequence[Array], arrays: Sequence[Array]) -> list[Equation]:
+    """What is given for each size of a domain."""
+    found: list[Equation] = []
+    for position, (want, have) in enumerate(zip(dom, arrays), 1):
+        found += [Equation(axis.size, have.size(axis.label), f"{axis.label} of input {position}")
+                  for axis in want.axes]
+        if want.bound is not None and have.bound is not None:
+            found.append(Equation(want.bound, have.bound, f"index bound of input {position}"))
+    return found
+
+
 @once_each(lambda diagram, arrays, left, stack, guard: (id(diagram), arrays, id(left), stack, guard))
 def _aligned(diagram: Diagram, arrays: tuple[Array, ...], left: Diagram | None, stack: bool,
              guard: str) -> Diagram:
     _check_types(diagram, arrays, left)
     dom = diagram.dom.inside
-    bound, contradictions = unify(dom, arrays)
+    bound, contradictions = unify(equations(dom, arrays))
     extra = lifted_axes(dom, arrays)
     lifted_sizes: dict[str, Size] = {}
     for array, want in zip(arrays, dom):

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from ncd.build.trace import Trace, current_trace
 from ncd.core.argument import public
-from ncd.core.category import Diagram
-from ncd.core.graph import Graph
-from ncd.core.op import Operation, check_place
+from ncd.core.op import check_place
 from ncd.errors import NcdError
-from ncd.ops.control import Block, Broadcast
 
 
 class Scope:
@@ -54,26 +49,3 @@ def scope(name: str) -> Scope:
         raise NcdError("a scope is for calls on wires inside @ncd.diagram",
                        mend=f'without wires a block is a scope: layer.block("{name}")')
     return Scope(name, running)
-
-
-def below(diagram: Diagram, name: str) -> Diagram:
-    """The diagram with every place of its own below a name."""
-    old, made = diagram.graph, {}
-    graph = Graph(old.inputs)
-    for op, args in zip(old.ops, old.args):
-        if id(op) not in made:
-            made[id(op)] = _moved(op, name)
-        graph.add(made[id(op)], args)
-    graph.outputs = old.outputs
-    return Diagram.from_graph(graph)
-
-
-def _moved(op: Operation, name: str) -> Operation:
-    place = op.place
-    if place is None or place.startswith("/"):
-        return op
-    if isinstance(op, Broadcast):
-        return Broadcast(_moved(op.op, name), op.arrays)
-    if getattr(op, "title", None) == place and any(f.name == "title" for f in dataclasses.fields(op)):
-        return dataclasses.replace(op, title=f"{name}/{place}")
-    return Block(f"{name}/{place}", op.diagram, op.tied)        # an operation that says its place otherwise

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from numbers import Rational, Real
 
 from ncd.build.capture import check_around, is_written
+from ncd.build.prefix import below
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Label
@@ -199,7 +200,6 @@ def call(diagram: Diagram, wires: Sequence, place: str | None = None):
     if place is not None:
         check_place(place, "a place")
     if trace.scopes or place is not None:
-        from ncd.build.scope import below
         aligned = below(aligned, "/".join([*trace.scopes, *([] if place is None else [place])]))
     made = [Wire(trace, number) for number in trace.graph.append(
         aligned.graph, [wire.number for wire in wires])]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ncd.core.array import Array
 from ncd.core.size import Size
 
 UNKNOWN = "?"                               # no text has it as a name
@@ -23,21 +22,20 @@ class Equation(NamedTuple):
     where: str
 
 
-def unify(dom: Sequence[Array], arrays: Sequence[Array]) -> tuple[dict[str, Size], list[str]]:
-    """The size of each symbol of a domain, and every contradiction.
+def unify(equations: Sequence[Equation]) -> tuple[dict[str, Size], list[str]]:
+    """The size of each symbol that is wanted, and every contradiction.
 
     An axis whose size is a symbol fixes it; sizes such as 2·k are solved for a symbol that
     occurs in one place, once all others are known.
 
-    >>> from ncd.core.category import Ty
-    >>> unify(Ty("m=h*k, h").inside, Ty("m=12, h=3").inside)
+    >>> unify([Equation(Size("h*k"), Size(12), "m"), Equation(Size("h"), Size(3), "h")])
     ({'h': Size('3'), 'k': Size('4')}, [])
     """
     bound: dict[str, Size] = {}
     origin: dict[str, str] = {}
     contradictions: list[str] = []
     compound: list[Equation] = []
-    for equation in _equations(dom, arrays):
+    for equation in equations:
         name = equation.wanted.name
         if name is None:
             compound.append(equation)
@@ -49,16 +47,6 @@ def unify(dom: Sequence[Array], arrays: Sequence[Array]) -> tuple[dict[str, Size
     _solve_all(compound, bound)
     contradictions += [text for equation in compound if (text := _contradiction(equation, bound))]
     return bound, contradictions
-
-
-def _equations(dom: Sequence[Array], arrays: Sequence[Array]) -> list[Equation]:
-    found = []
-    for position, (want, have) in enumerate(zip(dom, arrays), 1):
-        found += [Equation(axis.size, have.size(axis.label), f"{axis.label} of input {position}")
-                  for axis in want.axes]
-        if want.bound is not None and have.bound is not None:
-            found.append(Equation(want.bound, have.bound, f"index bound of input {position}"))
-    return found
 
 
 def _agreement(one: Size, other: Size) -> str:

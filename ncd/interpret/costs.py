@@ -62,7 +62,7 @@ def whole(it: Subject, form: str) -> str:
     if form == "text":
         text = [it.head(), "", table.measures(it.cost, it.sizes, {name: size for name, _, size in rows}), "",
                 str(breakdown.cut(it.cost, assume=it.assumed, sizes=it.sizes))]
-        return _ended("\n".join(text + ["", str(it.cost.coverage())] * bool(it.cost._meter.unknown)))
+        return _ended("\n".join(text + ["", str(it.cost.coverage())] * bool(it.cost.meter.unknown)))
     if form == "json":
         data = {name: {"formula": str(size), "value": it.number(size)} for name, _, size in rows}
         data |= {name: {"formula": f"{table.joined(above)}/{table.joined(below)}",
@@ -82,7 +82,7 @@ def _ratio(it: Subject, above: Sequence[str], below: Sequence[str]) -> float | N
 
 
 def _unknown(cost: Cost) -> dict:
-    if not cost._meter.unknown:
+    if not cost.meter.unknown:
         return {}
     return {"not counted": {name: {"runs": str(number), "type": kind}
                             for name, (number, kind) in cost.coverage().unknown.items()}}

@@ -20,9 +20,9 @@ from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.errors import RuleError
 from ncd.interpret.derivative.custom import refuse_one_way
-from ncd.interpret.derivative.jobs import solve
-from ncd.interpret.derivative.linearising import Linearised, linearise
+from ncd.interpret.derivative.derive import derive
 from ncd.interpret.derivative.policy import Policy
+from ncd.interpret.derivative.program import Linearise, Linearised
 from ncd.interpret.derivative.pushing import SEGMENT_SHARE, SHARE
 from ncd.interpret.derivative.scalar import has_special_points, is_selection, slope
 from ncd.interpret.interpretation import Run
@@ -115,7 +115,7 @@ def _multiplying(rule: Callable) -> Callable:
 # -- operations with tangents of their own ---------------------------------------------
 @lru_cache(maxsize=4096)
 def _linearised(op: Operation, active: tuple[int, ...]) -> Linearised:
-    return solve(linearise, op.diagram, active, Policy("everything"))
+    return derive(Linearise("", op.diagram, active, Policy("everything")))
 
 
 def _run(run: Run, diagram: Diagram, values, linear: bool = False) -> list:

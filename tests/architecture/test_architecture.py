@@ -15,7 +15,7 @@ from ncd.ops.primitive import BASIS
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "ncd").rglob("*.py"))
-LEVELS = ["errors", "core", "ops", "build", "nn", "zoo", "rewrite", "interpret"]
+LEVELS = ["errors", "core", "ops", "build", "nn", "zoo", "rewrite", "interpret", "plan", "analysis"]
 SYNTAX = ("errors", "core", "ops", "build", "nn", "zoo", "rewrite")
 PUBLIC = {
     "Array", "Axis", "AxisError", "Diagram", "Interpretation", "NcdError", "Operation", "Ty",

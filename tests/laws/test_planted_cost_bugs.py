@@ -10,8 +10,7 @@ import pytest
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.size import ZERO, Size, extremum
-from ncd.interpret.cost import cost as cost_module
-from ncd.interpret.cost import fusion, measures
+from ncd.interpret.cost import fusion, measurement
 from ncd.interpret.cost.measure import Meter, Total
 from ncd.interpret.cost.rules import RULES, total_bytes
 from ncd.ops.control import Scan
@@ -135,12 +134,12 @@ def equal_operations_are_counted_once(patch):
 
 
 def other_slots(patch, change) -> None:
-    right = cost_module.places
+    right = measurement.places
 
     def wrong(diagram: Diagram):
         slots, rest = right(diagram)
         return change(slots), rest
-    patch.setattr(cost_module, "places", wrong)
+    patch.setattr(measurement, "places", wrong)
 
 
 @bug("parameters of a repetition")
@@ -160,7 +159,7 @@ def parameters_of_one_type_are_one(patch):
 # -- depth ----------------------------------------------------------------------------
 @bug("depth of a tensor")
 def paths_side_by_side_add_up(patch):
-    patch.setattr(measures, "longest", lambda values: sum(map(Size, values), ZERO))
+    patch.setattr(measurement, "longest", lambda values: sum(map(Size, values), ZERO))
 
 
 @bug("a block is its body")
@@ -207,26 +206,26 @@ def results_are_freed_at_once(patch):
 
 @bug("peak of a composite")
 def parameters_are_held_once_for_each_result(patch):
-    right = measures.Measures._work
+    right = measurement.Measures._work
 
     def wrong(self, name):
         right(self, name)
         if "peak_memory" in self.known:
             copies = max(1, len(self.cost.diagram.graph))
             self.known["peak_memory"] = self.known["peak_memory"] + self.known["param_bytes"] * (copies - 1)
-    patch.setattr(measures.Measures, "_work", wrong)
+    patch.setattr(measurement.Measures, "_work", wrong)
 
 
 @bug("cost grows with the sizes")
 def inputs_are_taken_off_the_intermediates(patch):
-    right = measures.Measures._work
+    right = measurement.Measures._work
 
     def wrong(self, name):
         right(self, name)
         if "activations" in self.known:
             given = total_bytes(self.cost.diagram.graph.inputs, self.cost.convention)
             self.known["activations"] = self.known["activations"] - given
-    patch.setattr(measures.Measures, "_work", wrong)
+    patch.setattr(measurement.Measures, "_work", wrong)
 
 
 # -- traffic --------------------------------------------------------------------------

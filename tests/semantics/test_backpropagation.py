@@ -206,10 +206,10 @@ def layers(sizes: list[str], activation=None) -> Diagram:
 
 def tangent(diagram: Diagram, axis: str = "") -> Diagram:
     """∂f of the first input, for each index of an axis at once; values are there already."""
-    from ncd.interpret.derivative.jobs import solve
-    from ncd.interpret.derivative.linearising import linearise
+    from ncd.interpret.derivative.derive import derive
     from ncd.interpret.derivative.policy import Policy
-    part = solve(linearise, diagram, (0,), Policy()).tangent
+    from ncd.interpret.derivative.program import Linearise
+    part = derive(Linearise("", diagram, (0,), Policy())).tangent
     dom = part.dom.inside
     return part if not axis else part.on(Ty.of((*dom[:-1], dom[-1].with_axes((
         ncd.Axis(axis), *dom[-1].axes)))))

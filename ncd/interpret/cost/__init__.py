@@ -8,20 +8,12 @@ from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.core.size import Size
-from ncd.errors import RuleError
-from ncd.interpret.cost.collective import Collective, Mesh, all_gather, all_reduce, all_to_all, reduce_scatter
+from ncd.errors import InputError, RuleError
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
 from ncd.interpret.cost.cost import Cost
 from ncd.interpret.cost.discount import all_used, known
-from ncd.interpret.cost.hierarchy import Hierarchy, hierarchy
-from ncd.interpret.cost.machine import MACHINES, Level, Link, Machine, machine
 from ncd.interpret.cost.measures import MEASURES, RATIOS
-from ncd.interpret.cost.recompute import Point, pareto
-from ncd.interpret.cost.roofline import Roofline, mixed, roofline
 from ncd.interpret.cost.rules import RULES, OperationCost, work
-from ncd.interpret.cost.schedule import Schedule, memory_profile, opened
-from ncd.interpret.cost.search import best_schedule
-from ncd.interpret.cost.sharded import Sharded, Sharding, sharded
 from ncd.interpret.cost.taps import FASTER
 from ncd.interpret.interpretation import Interpretation
 
@@ -63,10 +55,24 @@ def measure(diagram: Diagram, convention_: Convention | str | None = None,
     diagram = getattr(diagram, "diagram", diagram)
     made = Cost(diagram, interpretation, convention(convention_), partial, taps, masks,
                 known(diagram, taps, masks))
-    made._body  # noqa: B018  (a missing rule is an error now, not when a measure is read)
-    if made._found is not None:
-        all_used(masks, made._found.used)
+    made.body  # noqa: B018  (a missing rule is an error now, not when a measure is read)
+    if made.skipped is not None:
+        all_used(masks, made.skipped.used)
     return made
+
+
+def cost_of(given: Cost | Diagram | Operation) -> Cost:
+    """A cost as it is; that of a diagram or an operation.
+
+    Raises:    InputError: Something else.
+    """
+    if isinstance(given, Cost):
+        return given
+    diagram = getattr(given, "diagram", given)
+    if not isinstance(diagram, Diagram):
+        raise InputError(f"{given!r:.60} is neither a cost nor a diagram",
+                         mend="ncd.load(name) gives the diagram that a name means")
+    return measure(diagram)
 
 
 def page_costs(diagram: Diagram) -> dict:
@@ -90,8 +96,5 @@ def page_costs(diagram: Diagram) -> dict:
             "widths": widths}
 
 
-__all__ = [
-    "CONVENTIONS", "COST", "MACHINES", "MEASURES", "RATIOS", "Collective", "Convention", "Cost", "Hierarchy",
-    "Level", "Link", "Machine", "Mesh", "OperationCost", "Point", "Roofline", "Schedule", "Sharded",
-    "Sharding", "all_gather", "all_reduce", "all_to_all", "best_schedule", "hierarchy", "machine", "measure",
-    "memory_profile", "mixed", "opened", "pareto", "reduce_scatter", "roofline", "sharded", "work"]
+__all__ = ["CONVENTIONS", "COST", "MEASURES", "RATIOS", "Convention", "Cost", "OperationCost", "cost_of",
+           "measure", "work"]

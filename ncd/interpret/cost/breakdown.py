@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
@@ -21,13 +19,12 @@ from ncd.interpret.cost.algebra import leading
 from ncd.interpret.cost.assume import Assumptions
 from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.measure import SUMS, Meter, Total
+from ncd.interpret.cost.measurement import Measurement
 from ncd.interpret.cost.regime import elasticity
+from ncd.interpret.cost.rows import AxisRow, Row, Rows
 from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.multilinear import Einsum
 from ncd.ops.pointwise import Map, Reduce
-
-if TYPE_CHECKING:
-    from ncd.interpret.cost.cost import Cost
 
 ADDED = (*SUMS, "params")
 """The measures that add up over the parts of a diagram."""
@@ -36,50 +33,8 @@ CUTS = ("block", "operation", "axis")
 """What a cost is cut by."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A part of a diagram: its name, how often it stands there, its level, what it adds to each sum."""
-
-    name: str
-    count: Size
-    level: int
-    sums: Mapping[str, Size]
-
-    @property
-    def title(self) -> str:
-        return table.counted(self.name, self.count)
-
-
-@dataclass(frozen=True)
-class AxisRow:
-    """How the measures grow with one axis, the others fixed.
-
-    Attributes:
-        axis: The symbol of its size.
-        size: Its number, None where it is not given.
-        powers: {measure: the power with which it grows in the axis in the end, inf for 2**x}.
-        percents: {measure: by how many percent it grows where the axis grows by one}, of those that have
-            a number.
-    """
-
-    axis: str
-    size: int | float | None
-    powers: Mapping[str, Fraction | int | float]
-    percents: Mapping[str, float]
-
-
-class Cut(list):
-    """The rows of a cut, in order; printed, a table of at most 80 columns.
-
-    Attributes:
-        by: What it is cut by, one of :data:`CUTS`.
-        total: The row of the whole.
-        sizes: The numbers given; with them the table has numbers and shares.
-    """
-
-    def __init__(self, rows: Iterable[Row | AxisRow], by: str, total: Row, sizes: Mapping[str, int | float]):
-        super().__init__(rows)
-        self.by, self.total, self.sizes = by, total, sizes
+class Cut(Rows):
+    """The rows of a cut, in order; printed, a table of at most 80 columns."""
 
     def __str__(self):
         return table.axes(self) if self.by == "axis" else table.parts(self)
@@ -87,7 +42,7 @@ class Cut(list):
     __repr__ = __str__
 
 
-def cut(cost: Cost, by: str = "block", depth: int = 1, assume: Iterable[str] | Assumptions = (),
+def cut(cost: Measurement, by: str = "block", depth: int = 1, assume: Iterable[str] | Assumptions = (),
         sizes: Mapping[str, int | float] | None = None) -> Cut:
     """The rows of a cut, see :meth:`ncd.interpret.cost.Cost.by`."""
     if by not in CUTS:
@@ -107,7 +62,7 @@ def cut(cost: Cost, by: str = "block", depth: int = 1, assume: Iterable[str] | A
     return Cut(map(settled, rows), by, total, sizes)
 
 
-def by_block(cost: Cost, depth: int = 1) -> list[Row]:
+def by_block(cost: Measurement, depth: int = 1) -> list[Row]:
     """A row for each operation of the diagram, equal ones together; those inside below it, to a depth.
 
     A diagram that is one block is opened first, and a loop of one block is named by it. Parameters that are
@@ -147,12 +102,12 @@ def by_block(cost: Cost, depth: int = 1) -> list[Row]:
     return rows
 
 
-def _one_block(cost: Cost, diagram: Diagram, prefix: tuple[str, ...], nodes: tuple[int, ...]):
+def _one_block(cost: Measurement, diagram: Diagram, prefix: tuple[str, ...], nodes: tuple[int, ...]):
     """The name of a block that a diagram is, what is inside, its place and its nodes; None if it is none."""
     op = diagram.graph.ops[0] if len(diagram.graph) == 1 else None
-    if op is None or isinstance(op, Scan) or cost._meter.operation(op) is not None:
+    if op is None or isinstance(op, Scan) or cost.meter.operation(op) is not None:
         return None
-    return op.name, cost._meter.body(op), _path(prefix, diagram.graph.places.get(0)), (*nodes, 0)
+    return op.name, cost.meter.body(op), _path(prefix, diagram.graph.places.get(0)), (*nodes, 0)
 
 
 def _path(prefix: tuple[str, ...], place: str | None) -> tuple[str, ...]:
@@ -162,10 +117,10 @@ def _path(prefix: tuple[str, ...], place: str | None) -> tuple[str, ...]:
     return tuple(place[1:].split("/")) if place.startswith("/") else (*prefix, *place.split("/"))
 
 
-def _learned(cost: Cost) -> dict[tuple[str, ...], Size]:
+def _learned(cost: Measurement) -> dict[tuple[str, ...], Size]:
     """How many learned numbers are at or below each place."""
     below: dict[tuple[str, ...], Total] = {}
-    for path, slot in cost._slots.items():
+    for path, slot in cost.slots.items():
         for length in range(1, len(path) + 1):
             below.setdefault(path[:length], Total()).add(ZERO if slot.stored else slot.array.elements)
     return {path: total.size for path, total in below.items()}
@@ -184,11 +139,11 @@ class _Part:
     many: int = 1
 
 
-def _parts(cost: Cost, diagram: Diagram, prefix: tuple[str, ...], learned: Mapping,
+def _parts(cost: Measurement, diagram: Diagram, prefix: tuple[str, ...], learned: Mapping,
            nodes: tuple[int, ...]) -> list[_Part]:
-    graph, meter, found, seen = diagram.graph, cost._meter, {}, set()
+    graph, meter, found, seen = diagram.graph, cost.meter, {}, set()
     for node, op in enumerate(graph.ops):
-        sums = dict(zip(SUMS, cost._less(meter.sums(op), (*nodes, node))))
+        sums = dict(zip(SUMS, cost.less(meter.sums(op), (*nodes, node))))
         name = graph.places.get(node)
         path = _path(prefix, name)
         # A tied name holds its parameters once.
@@ -229,7 +184,7 @@ def kind(op: Operation) -> str:
     return op.title if isinstance(op, Opaque) else type(op).__name__.lower()
 
 
-def by_operation(cost: Cost) -> list[Row]:
+def by_operation(cost: Measurement) -> list[Row]:
     """A row for each kind of primitive, through all bodies, with how many times it runs.
 
     >>> import ncd
@@ -243,7 +198,7 @@ def by_operation(cost: Cost) -> list[Row]:
     reduce sum: x*y - y
     map divide: x*y
     """
-    meter = cost._meter
+    meter = cost.meter
     times = _times(meter, cost.diagram)
     found: dict[str, tuple[Total, dict[str, Total]]] = {}
     for diagram, number in times:
@@ -257,9 +212,9 @@ def by_operation(cost: Cost) -> list[Row]:
             count.add(number)
             for name, size in zip(SUMS, sums):
                 row[name].add(size * number)
-    if cost._found is not None:
+    if cost.skipped is not None:
         for op, number, _, nodes in leaves(meter, cost.diagram):
-            for name, size in zip(SUMS, cost._less((ZERO,) * len(SUMS), nodes)):
+            for name, size in zip(SUMS, cost.less((ZERO,) * len(SUMS), nodes)):
                 if size.terms:
                     found[kind(op)][1][name].add(size * number)
     return [Row(name, count.size, 0, {each: total.size for each, total in row.items()})

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ncd.core.size import ZERO, Size
 from ncd.errors import escaped
 from ncd.interpret.cost import breakdown
-
-if TYPE_CHECKING:
-    from ncd.interpret.cost.cost import Cost
+from ncd.interpret.cost.measurement import Measurement
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,9 @@ class Coverage:
     unknown_traffic: Size
 
     @classmethod
-    def of(cls, cost: Cost) -> Coverage:
+    def of(cls, cost: Measurement) -> Coverage:
         """The coverage of a cost."""
-        meter, total, unknown, hidden = cost._meter, ZERO, {}, ZERO
+        meter, total, unknown, hidden = cost.meter, ZERO, {}, ZERO
         for diagram, times in breakdown._times(meter, cost.diagram):
             for op in diagram.graph.ops:
                 found = meter.operation(op)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from ncd.core.argument import public
+from ncd.core.category import Diagram
 from ncd.core.size import Size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import algebra, breakdown, regime
-from ncd.interpret.cost.measure import cost_of
-
-if TYPE_CHECKING:
-    pass
 
 
 class Regimes:
     """The questions; a cost has the formulas."""
 
-    def _measure(self, name: str) -> Size:
-        return self.exact[self._named((name,))[0]]
+    def named(self, name: str) -> Size:
+        return self.exact[self.measure_names((name,))[0]]
 
     @public
     def leading(self, *axes: str, measure: str = "flops"):
@@ -34,7 +30,7 @@ class Regimes:
         (x*(4*h*k*m + 4*h*k*y + 5*h*y), x*y*(4*h*k + 5*h))
         """
         import sympy
-        size = self._measure(measure)
+        size = self.named(measure)
         axes = regime.known_axes(size, axes)
         found = algebra.leading(size, axes)[1].sympy
         return sympy.collect(sympy.expand(found), _powers(found, axes))
@@ -48,7 +44,7 @@ class Regimes:
         >>> cost.order("x"), cost.order("x", "y"), cost.order("x", "y", "m")
         (x, x*y, m*x + m*y + x*y)
         """
-        size = self._measure(measure)
+        size = self.named(measure)
         return regime.order(size, regime.known_axes(size, axes)).sympy
 
     @public
@@ -72,8 +68,8 @@ class Regimes:
     @public
     def sensitivity(self, measure: str = "flops", **sizes) -> dict[str, float]:
         """{axis: by how many percent the measure grows where that axis grows by one}, at sizes."""
-        size = self._measure(measure)
-        numbers = self._sized(sizes)
+        size = self.named(measure)
+        numbers = self.sized(sizes)
         missing = sorted(size.symbols - set(numbers))
         if missing:
             raise SizeError(f"no value for the size {', '.join(missing)}",
@@ -88,7 +84,7 @@ class Regimes:
         """
         if measure not in breakdown.ADDED:
             raise InputError(f"{measure!r} does not add up over blocks", want=", ".join(breakdown.ADDED))
-        self._body  # noqa: B018
+        self.body  # noqa: B018
         for depth in range(1, 9):
             rows = breakdown.by_block(self, depth)
             found = [row for row in rows if name in (row.name, row.name.partition("[")[0])]
@@ -116,8 +112,21 @@ class Regimes:
     def compare(self, other: object, axis: str, measure: str = "flops",
                 assume: Iterable[str] | str = (), **sizes):
         """Where this costs more than another cost or diagram, along an axis: a condition on its size."""
-        other = cost_of(other)._measure(measure)
-        return regime.where_greater(self._measure(measure), other, axis, sizes, assume)
+        return regime.where_greater(self.named(measure), self._cost_of(other).named(measure), axis, sizes,
+                                    assume)
+
+    def _cost_of(self, other: object) -> Regimes:
+        """A cost as it is; that of a diagram or an operation, counted as this one is.
+
+        Raises:    InputError: Something else.
+        """
+        if isinstance(other, Regimes):
+            return other
+        diagram = getattr(other, "diagram", other)
+        if not isinstance(diagram, Diagram):
+            raise InputError(f"{other!r:.60} is neither a cost nor a diagram",
+                             mend="ncd.load(name) gives the diagram that a name means")
+        return self.like(diagram)
 
     @public
     def dominant(self, axis: str, measure: str = "flops", **sizes) -> list[tuple[str, int, int | None]]:
@@ -128,7 +137,7 @@ class Regimes:
         [('feed_forward', 1, 1006), ('self_attention', 1007, None)]
         """
         if axis not in self.diagram.symbols:
-            regime.known_axes(self._measure(measure), (axis,))
+            regime.known_axes(self.named(measure), (axis,))
         if measure not in breakdown.ADDED:
             raise InputError(f"{measure!r} does not add up over blocks", want=", ".join(breakdown.ADDED))
         parts: dict[str, Size] = {}
@@ -145,7 +154,7 @@ class Regimes:
         4*h*k*(m*x + m*y + x*y)
         """
         import sympy
-        return sympy.factor(self._measure(measure).sympy)
+        return sympy.factor(self.named(measure).sympy)
 
 
 def _powers(expression, axes) -> list:

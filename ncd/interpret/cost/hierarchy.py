@@ -15,9 +15,10 @@ from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.size import Size
 from ncd.errors import NcdError, escaped
+from ncd.interpret.cost import cost_of
 from ncd.interpret.cost.flat import flatten
 from ncd.interpret.cost.machine import Machine, in_dtype, in_values, machine
-from ncd.interpret.cost.measure import Meter, cost_of
+from ncd.interpret.cost.measure import Meter
 from ncd.interpret.cost.residency import Layout, Traffic
 
 
@@ -51,13 +52,13 @@ class Hierarchy:
 
     def __init__(self, cost, levels: tuple[str, ...], dtype: str, fuse, residency):
         self._cost, self.diagram, self.levels, self.dtype = cost, cost.diagram, levels, dtype
-        table, convention = cost._meter.table, cost.convention
+        table, convention = cost.meter.table, cost.convention
         meters = [Meter(table, in_values(convention)), Meter(table, in_dtype(convention, dtype))]
         self._flat = flatten(meters[0], self.diagram)
         layout = Layout(self._flat, levels, groups(fuse, levels, self._flat), residency)
         for meter in meters:
             meter.measure(self.diagram)
-        slots = [slot.array for slot in cost._slots.values()]
+        slots = [slot.array for slot in cost.slots.values()]
         self._traffic = [Traffic(layout, meter, slots) for meter in meters]
 
     def _pair(self, name: str, level: int, node: int | None = None) -> Amount:
@@ -110,7 +111,7 @@ class Hierarchy:
             NcdError: The machine lacks such a level, or states no capacity of it.
             SizeError: A size is not given.
         """
-        numbers = self._cost._sized(sizes)
+        numbers = self._cost.sized(sizes)
         return all(self.resident[name].bytes.evaluate(numbers) <= capacity
                    for name, capacity in self._capacities(on).items())
 
@@ -129,7 +130,7 @@ class Hierarchy:
         Raises:
             SizeError: A size is not given.
         """
-        numbers = self._cost._sized(sizes)
+        numbers = self._cost.sized(sizes)
         return {what: {name: amount.bytes.evaluate(numbers) for name, amount in getattr(self, what).items()}
                 for what in ("moved", "resident")}
 

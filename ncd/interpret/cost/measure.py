@@ -17,7 +17,7 @@ from ncd.core.inside import holds_a_diagram
 from ncd.core.op import Operation
 from ncd.core.pause import without_collection
 from ncd.core.size import ZERO, Atom, Size, extremum
-from ncd.errors import InputError, SizeError
+from ncd.errors import SizeError
 from ncd.interpret.cost.convention import Convention
 from ncd.interpret.cost.rules import OperationCost, array_bytes, is_view, lifted, stated, work
 from ncd.interpret.interpretation import Interpretation
@@ -40,17 +40,6 @@ class BodyCost(NamedTuple):
     floor: tuple
     peak: Size
     returns: tuple[int | None, ...]
-
-
-def cost_of(given):
-    """A cost as it is; that of a diagram or an operation."""
-    if hasattr(given, "_meter"):
-        return given
-    diagram = getattr(given, "diagram", given)
-    if not isinstance(diagram, Diagram):
-        raise InputError(f"{given!r:.60} is neither a cost nor a diagram",
-                         mend="ncd.load(name) gives the diagram that a name means")
-    return diagram.cost()
 
 
 class Total:

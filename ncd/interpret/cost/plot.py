@@ -92,7 +92,7 @@ def growth(cost: Cost, axis: str, measure: str = "flops", path=None, low: int = 
     ['total', 'layer_norm[m]', 'self_attention', 'add', 'feed_forward']
     """
     import numpy
-    total = cost._measure(measure)
+    total = cost.named(measure)
     regime.known_axes(total, (axis,))
     if not 1 <= low < high:
         raise InputError(f"no range from {low} to {high}", want="1 <= low < high")
@@ -155,7 +155,7 @@ def roofline(found: Roofline, path=None, **sizes):
     Source:    Williams, Waterman and Patterson 2009.
     Raises:    SizeError: A size is missing. OutputError: No matplotlib, an unknown suffix.
     """
-    numbers = found._cost._sized(sizes)
+    numbers = found._cost.sized(sizes)
     rows = []
     for share in found.shares:
         flops, moved, time = (each.evaluate(numbers) for each in (share.flops, share.bytes, share.time))

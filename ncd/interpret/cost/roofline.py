@@ -16,11 +16,11 @@ from ncd.core.argument import public
 from ncd.core.op import Operation
 from ncd.core.size import ZERO, Size, as_size, extremum
 from ncd.errors import NcdError, SizeError, escaped
-from ncd.interpret.cost import fusion
+from ncd.interpret.cost import cost_of, fusion
 from ncd.interpret.cost.algebra import limit, positive_roots
 from ncd.interpret.cost.flat import leaves
 from ncd.interpret.cost.machine import Machine, in_dtype, machine, width
-from ncd.interpret.cost.measure import Meter, Total, cost_of
+from ncd.interpret.cost.measure import Meter, Total
 from ncd.interpret.cost.measures import quotient
 from ncd.interpret.cost.rules import array_bytes, total_bytes
 
@@ -79,10 +79,10 @@ class Roofline:
         """Each distinct operation with its part, in order of first appearance."""
         pick = self._dtype if callable(self._dtype) else lambda op: self._dtype
         bandwidth, meters, found = self.machine.bandwidth(), {}, {}
-        table, convention = self._cost._meter.table, self._cost.convention
+        table, convention = self._cost.meter.table, self._cost.convention
         times: dict[tuple[Operation, str, tuple], list] = {}
-        for op, count, place, nodes in leaves(self._cost._meter, self.diagram):
-            less = self._cost._less((ZERO,) * 5, nodes)          # what masks leave out here, below 0
+        for op, count, place, nodes in leaves(self._cost.meter, self.diagram):
+            less = self._cost.less((ZERO,) * 5, nodes)          # what masks leave out here, below 0
             times.setdefault((op, pick(op), less), [place, Total()])[1].add(count)
         for (op, dtype, less), (place, total) in times.items():
             if dtype not in meters:
@@ -134,7 +134,7 @@ class Roofline:
 
     def _fused(self) -> Size:
         """What groups of producers and consumers read and write."""
-        meter = Meter(self._cost._meter.table, self._convention())
+        meter = Meter(self._cost.meter.table, self._convention())
         meter.measure(self.diagram)
         return sum(fusion.traffic(meter, self.diagram), ZERO)
 
@@ -142,7 +142,7 @@ class Roofline:
         """Every input and parameter read once, every output written once: none can move less."""
         convention = self._convention()
         graph, total = self.diagram.graph, Total()
-        for slot in self._cost._slots.values():
+        for slot in self._cost.slots.values():
             total.add(array_bytes(slot.array, convention))
         read = [array for wire, array in enumerate(graph.inputs) if graph.last_use[wire] >= 0]
         total.add(total_bytes(tuple(read), convention))
@@ -179,7 +179,7 @@ class Roofline:
         Raises:
             SizeError: A size that they depend on is not given; an axis is not positive at those.
         """
-        numbers = self._cost._sized(sizes)
+        numbers = self._cost.sized(sizes)
         names = ("flops", "bytes", "compute", "memory", "time", "time_by_operation", "ridge")
         found = {name: getattr(self, name).evaluate(numbers) for name in names}
         return found | {"intensity": quotient(found["flops"], found["bytes"])}

@@ -19,6 +19,7 @@ from ncd.core.numbers import whole_numbers_of
 from ncd.core.op import Operation
 from ncd.core.size import Size
 from ncd.errors import ArityError, NcdError, SizeError
+from ncd.interpret.cost import COST, measure
 from ncd.interpret.cost.convention import EXPRESSION
 from ncd.interpret.cost.measure import Meter
 from ncd.interpret.cost.memory import Memory, Pricer, rearranged
@@ -155,7 +156,6 @@ class Schedule:
 
     def cost(self, convention=None):
         """The cost of this schedule as formulas (:class:`ncd.interpret.cost.Cost`)."""
-        from ncd.interpret.cost import COST, measure
         return measure(self.diagram, convention, self.interpretation or COST)
 
     @cached_property
@@ -169,7 +169,7 @@ class Schedule:
 
     def peak(self, **sizes) -> int | float:
         """Bytes live at once at given sizes."""
-        return self.peak_memory.evaluate(self._measured._sized(whole_numbers_of(sizes)))
+        return self.peak_memory.evaluate(self._measured.sized(whole_numbers_of(sizes)))
 
     def to_jax(self, **sizes):
         """The JAX function of this schedule, see :func:`ncd.interpret.jax.compile_diagram`.

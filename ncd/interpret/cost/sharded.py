@@ -11,10 +11,11 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.size import ONE, Size, extremum
 from ncd.errors import NcdError, SizeError
+from ncd.interpret.cost import cost_of
 from ncd.interpret.cost.collective import Collective, Mesh, link_of
 from ncd.interpret.cost.flat import flatten
 from ncd.interpret.cost.machine import Link, Machine, in_dtype, machine
-from ncd.interpret.cost.measure import Meter, Total, cost_of
+from ncd.interpret.cost.measure import Meter, Total
 from ncd.interpret.cost.placement import Placement, placement
 from ncd.interpret.cost.rules import array_bytes
 from ncd.interpret.flat import joined
@@ -51,11 +52,11 @@ class Sharded:
 
     def __init__(self, cost, axes: Mapping, mesh: Mesh, dtype: str, outputs: Mapping | None):
         self._cost, self.diagram, self.mesh, self.dtype = cost, cost.diagram, mesh, dtype
-        meter = Meter(cost._meter.table, in_dtype(cost.convention, dtype))
+        meter = Meter(cost.meter.table, in_dtype(cost.convention, dtype))
         walk = _Walk(meter, mesh, axes)
         flat = flatten(meter, self.diagram)
         inputs = [walk.given(n, array) for n, array in enumerate(flat.graph.inputs)]
-        walk.params(cost._slots)
+        walk.params(cost.slots)
         walk.check_labels()
         _, left = walk.run(flat, inputs, ONE, "", outputs if outputs is not None else {}, outputs is not None)
         self.collectives, self.outputs, self._local = walk.collectives, left, walk.shares
@@ -110,7 +111,7 @@ class Sharded:
         Raises:
             SizeError: A size is not given; devices do not divide an axis.
         """
-        numbers = self._cost._sized(sizes)
+        numbers = self._cost.sized(sizes)
         for share, what in self._local.items():
             if share.symbols <= set(numbers) and all(type(numbers[name]) is int for name in share.symbols) \
                     and not isinstance(share.evaluate(numbers), int):
@@ -138,8 +139,7 @@ class _Walk:
         self.seen, self.labels = set(), set()       # keys that were of use, labels that are there
         self.collectives: list[Collective] = []
         self.totals = [Total() for _ in range(4)]
-        self.learned: dict[str, Size] = {}
-        self.shares: dict[Size, str] = {}           # what a device has of an axis, and that it is not whole
+        self.learned, self.shares = {}, {}          # parameters; what a device has of an axis, not whole
 
     # -- what is given -------------------------------------------------------------
     def given(self, place, array: Array, learned: bool = False) -> Sharding:
@@ -387,7 +387,7 @@ def sharded(cost, axes: Mapping, mesh: Mesh | Mapping, dtype: str = "bfloat16",
     if not isinstance(mesh, Mesh):
         mesh = Mesh(mesh)
     cost = cost_of(cost)
-    if cost._known is not None:
+    if cost.known is not None:
         raise NcdError("a cost that leaves out masks or taps is not cut over devices",
                        why="which entries a device has is not in the formula", mend="take diagram.cost()")
     if not isinstance(axes, Mapping):

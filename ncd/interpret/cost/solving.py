@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ncd.core import formula
-from ncd.core.argument import public
 from ncd.core.size import Size, as_size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost.algebra import (
@@ -20,7 +19,6 @@ from ncd.interpret.cost.algebra import (
 from ncd.interpret.cost.assume import Assumptions
 
 
-@public
 def solve(equation, value=None, *, for_: str | Sequence[str], assume=(), **sizes):
     """The positive value of a size at which a cost equals a budget.
 

@@ -6,16 +6,15 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ncd.core.size import ZERO, Size
 from ncd.core.text import TIE, WIDTH, hung
 from ncd.errors import escaped as visible
 from ncd.interpret.cost import written
-
-if TYPE_CHECKING:
-    from ncd.interpret.cost.breakdown import Cut, Row
-    from ncd.interpret.cost.cost import Cost
+from ncd.interpret.cost.measurement import Measurement
+from ncd.interpret.cost.measures import MEASURES, RATIOS
+from ncd.interpret.cost.rows import Row, Rows, counted
 
 MOST = 6
 """The lines of a formula; what is longer says how many terms are left out."""
@@ -88,16 +87,15 @@ def percent(share: float | None) -> str:
     return "" if not share else "<0.1%" if share < 0.0005 else f"{100 * share:.1f}%"
 
 
-def measures(cost: Cost, given: Mapping[str, int] | None = None,
+def measures(cost: Measurement, given: Mapping[str, int] | None = None,
              simplified: Mapping[str, Size] | None = None) -> str:
     """A line for each measure: its unit, its number where sizes are given, its formula (``simplified``)."""
-    from ncd.interpret.cost.measures import MEASURES, RATIOS
     rows: list[tuple[tuple[str, ...], Any, Size | str]] = [
         ((name, unit), number(cost.exact[name], given), (simplified or cost.exact)[name])
         for name, unit in MEASURES.items()]
-    if cost._stored.terms:                   # parameters that are not learned, where there are any
+    if cost.stored_elements.terms:                   # parameters that are not learned, where there are any
         rows.insert(list(MEASURES).index("param_bytes") + 1,
-                    (("stored", "elements"), number(cost._stored, given), cost._stored))
+                    (("stored", "elements"), number(cost.stored_elements, given), cost.stored_elements))
     for name, (unit, above, below) in RATIOS.items():
         values = [number(sum((cost.exact[each] for each in part), ZERO), given) for part in (above, below)]
         value = None if None in values or not values[1] else values[0] / values[1]
@@ -167,7 +165,7 @@ GROWING = ("flops", "params", "reads", "writes", "peak_memory")
 """The measures of a cut by axis."""
 
 
-def parts(rows: Cut) -> str:
+def parts(rows: Rows) -> str:
     """The rows of a cut and their total: numbers with shares, or formulas where sizes are missing.
 
     Blocks stand as in the diagram; kinds of operations have no order of their own: the largest come first.
@@ -177,18 +175,6 @@ def parts(rows: Cut) -> str:
     ordered = rows if rows.by == "block" else sorted(
         rows, key=lambda row: -written.rank(row.sums["flops"], given if known else None))
     return (_numbers if known else _formulas)(rows.by, ordered, total, given)
-
-
-def counted(name: str, count: Size) -> str:
-    """A name and how often it stands there.
-
-    >>> counted("add", Size(1)), counted("add", Size(1200)), counted("add", Size("19*N + 2"))
-    ('add', 'add ×1,200', 'add ×(19*N + 2)')
-    """
-    name = visible(name)
-    if count.constant is not None:
-        return name if count == 1 else f"{name} ×{count.constant:,}"
-    return f"{name} ×({count})" if len(count.terms) > 1 else f"{name} ×{count}"
 
 
 def title(name: str, count: Size, given: Mapping[str, int]) -> str:
@@ -256,7 +242,7 @@ def _formulas(by: str, rows: Sequence[Row], total: Mapping[str, Size], given: Ma
     return "\n".join(lines)
 
 
-def axis_cells(rows: Cut) -> list[list[str]]:
+def axis_cells(rows: Rows) -> list[list[str]]:
     """A cut by axis as texts, its head first."""
     sized = bool(rows.sizes)
     cells = [["axis", *["size"] * sized, *GROWING]]
@@ -267,7 +253,7 @@ def axis_cells(rows: Cut) -> list[list[str]]:
     return cells
 
 
-def axes(rows: Cut) -> str:
+def axes(rows: Rows) -> str:
     """A cut by axis: the powers, and in brackets the percents."""
     if not rows:
         return "the cost depends on no size"

@@ -49,17 +49,17 @@ class Training:
 
     @cached_property
     def forward(self) -> Cost:
-        return self.measure(self.lens.forward, self.cost._known)
+        return self.measure(self.lens.forward, self.cost.known)
 
     @cached_property
     def backward(self) -> Cost:
         # What is known of the results of the forward part is known of what is kept of them.
-        left = self.forward._found.outputs[-len(self.lens.residuals):] if self.forward._found else None
+        left = self.forward.skipped.outputs[-len(self.lens.residuals):] if self.forward.skipped else None
         return self.measure(self.lens.backward, left if self.lens.residuals else None)
 
     @cached_property
     def composite(self) -> Cost:
-        return self.measure(self.lens.composite, self.cost._known)
+        return self.measure(self.lens.composite, self.cost.known)
 
     @property
     def learned(self) -> tuple[Array, ...]:
@@ -97,7 +97,7 @@ class Training:
     @cached_property
     def _kept(self) -> Size:
         given = {f"input {n}" for n in range(len(self.cost.diagram.dom))}
-        places = {"/".join(path) for path in self.cost._slots}
+        places = {"/".join(path) for path in self.cost.slots}
         return sum((array_bytes(each.array, self.cost.convention) for each in self.lens.residuals
                     if each.name not in given and each.name not in places), ZERO)
 
@@ -120,7 +120,7 @@ class Training:
 
         Raises:    SizeError: A size that it depends on is not given, or is not positive.
         """
-        numbers = self.cost._sized(sizes)
+        numbers = self.cost.sized(sizes)
         return {name: size.evaluate(numbers) for name, size in self.exact.items()}
 
     def __getattr__(self, name: str):

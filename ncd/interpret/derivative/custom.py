@@ -5,7 +5,7 @@ One follows from the other by transposition, where it is made of operations that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from ncd.core.argument import public
 from ncd.core.array import Array
@@ -14,7 +14,7 @@ from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.errors import ArityError, AxisError, NcdError, RuleError
 from ncd.interpret.derivative.build import Builder, extracted
-from ncd.interpret.derivative.jobs import solve
+from ncd.interpret.derivative.program import Transpose, Transposed
 from ncd.ops.control import Broadcast
 from ncd.ops.custom import CustomDerivative, LinearMap
 
@@ -77,15 +77,15 @@ def _check(what: str, diagram: Diagram, dom, cod) -> None:
 
 
 # -- the rules --------------------------------------------------------------------------
-def push_custom(build: Builder, op: CustomDerivative, args, tangents):
-    """What was stated, on the tangents that are there."""
+def push_custom(build: Builder, op: CustomDerivative, args, tangents) -> Generator:
+    """The job that applies what was stated to the tangents that are there."""
     made = build.node(op, args)
     smooth = [n for n, array in enumerate(op.dom) if array.dtype == "float"]
     full = [build.zero(op.dom[n]) if tangents[n] is None else tangents[n] for n in smooth]
     if op.reverse is None:
         return made, _spread(op, build.call(op.forward, [*args, *full]))
     given = [*args, *made] if len(op.reverse.dom) > len(op.dom) + len(floats(op.cod)) else list(args)
-    linear, used = _linear_map(op, len(given))
+    linear, used = yield from _linear_map(op, len(given))
     return made, _spread(op, build.node(linear, [*(given[n] for n in used), *full]))
 
 
@@ -94,9 +94,9 @@ def _spread(op: Operation, rates) -> list[int | None]:
     return [next(rates) if array.dtype == "float" else None for array in op.cod]
 
 
-def _linear_map(op: CustomDerivative, coefficients: int) -> tuple[LinearMap, list[int]]:
+def _linear_map(op: CustomDerivative, coefficients: int) -> Generator:
     """∂f with the coefficients that it reads, so that no others are kept."""
-    apply = _applied(op, coefficients)
+    apply = yield from _applied(op, coefficients)
     read = _read(op.reverse) | (set() if apply is None else _read(apply))
     used = [n for n in range(coefficients) if n in read]
     parts = [None if d is None else _reading(d, used, coefficients) for d in (op.reverse, apply)]
@@ -139,7 +139,7 @@ def refuse_one_way(diagram: Diagram) -> None:
             waiting.extend(inner for inner in diagrams_in(op))
 
 
-def _applied(op: CustomDerivative, coefficients: int) -> Diagram | None:
+def _applied(op: CustomDerivative, coefficients: int) -> Generator:
     """∂f as a diagram on the coefficients: as stated, or the transpose of what was stated."""
     if op.forward is not None:
         if coefficients == len(op.dom):
@@ -147,10 +147,9 @@ def _applied(op: CustomDerivative, coefficients: int) -> Diagram | None:
         build = Builder((*op.dom, *op.cod, *floats(op.dom)))
         wires = range(len(build.graph.inputs))
         return build.finish(build.call(op.forward, [*wires[:len(op.dom)], *wires[coefficients:]]))
-    from ncd.interpret.derivative.transposing import transpose
     linear = tuple(range(coefficients, len(op.reverse.dom)))
     try:
-        turned = solve(transpose, op.reverse, linear, tuple(range(len(op.reverse.cod))))
+        turned: Transposed = yield Transpose(op.title, op.reverse, linear, tuple(range(len(op.reverse.cod))))
     except RuleError:                   # then only the reverse derivative exists
         return None
     if turned.found == linear:

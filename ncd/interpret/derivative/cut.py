@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ncd.core.graph import Graph
 from ncd.interpret.derivative.build import extracted
 from ncd.interpret.derivative.policy import Policy, is_contraction, is_free
+from ncd.interpret.derivative.program import Joint, Linearised
 from ncd.ops.multilinear import Reindex, View
-
-if TYPE_CHECKING:
-    from ncd.interpret.derivative.linearising import Joint, Linearised
 
 
 def cut(joint: Joint, policy: Policy, invariant: Sequence[int], at_hand: Sequence[int] = ()) -> Linearised:
     """The two parts of a joint program; see :class:`Linearised`."""
-    from ncd.interpret.derivative.linearising import Linearised
     graph, width = joint.build.graph, joint.width
     active = tuple(n for n, wire in enumerate(joint.outputs) if wire in joint.tangent)
     rates = [joint.tangent[joint.outputs[n]] for n in active]

@@ -13,12 +13,11 @@ from ncd.core.size import ZERO, Size
 from ncd.errors import AxisError, InputError, NcdError, escaped
 from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.custom import refuse_one_way
-from ncd.interpret.derivative.jobs import solve
-from ncd.interpret.derivative.linearising import Linearised, linearise, push
+from ncd.interpret.derivative.derive import derive
 from ncd.interpret.derivative.order import Ordered
 from ncd.interpret.derivative.parameters import Hoisted, keep
 from ncd.interpret.derivative.policy import Policy, PolicyLike, Wrt, as_policy
-from ncd.interpret.derivative.transposing import transpose
+from ncd.interpret.derivative.program import Linearise, Linearised, Push, Transpose
 from ncd.interpret.parameter import Path, Slot
 
 
@@ -195,10 +194,11 @@ def _parts(hoisted: Hoisted, wanted: _Wanted, policy: Policy, faster: bool):
     active = wanted.positions(hoisted)
     width = len(hoisted.dom)
     learned = tuple(range(width, width + len(hoisted.slots)))
-    part: Linearised = solve(linearise, hoisted.diagram, active, policy, (), faster, learned)
+    part: Linearised = derive(
+        Linearise("", hoisted.diagram, active, policy, (), faster, learned))
     count = len(part.sources)
     linear = tuple(range(count, count + len(active)))
-    turned = solve(transpose, part.tangent, linear, tuple(range(len(part.active))))
+    turned = derive(Transpose("", part.tangent, linear, tuple(range(len(part.active)))))
     return part, turned, active
 
 
@@ -264,7 +264,7 @@ def forward(diagram: Diagram, wrt: Wrt = None, faster: bool = True) -> Diagram:
     hoisted = Hoisted(diagram)
     wanted = _Wanted(hoisted, wrt)
     active = wanted.positions(hoisted)
-    joint = solve(push, hoisted.diagram, active, Policy(), faster)
+    joint = derive(Push("", hoisted.diagram, active, Policy(), faster))
     refuse_one_way(Diagram.from_graph(joint.build.graph))
     types = hoisted.diagram.dom.inside
     build = Builder((*hoisted.dom, *(types[n] for n in active)))
@@ -387,7 +387,7 @@ def transposed(diagram: Diagram) -> Diagram:
     linear = tuple(n for n in range(width) if dom[n].dtype == "float")
     if not linear or any(array.dtype != "float" for array in hoisted.cod):
         raise NcdError("a transpose is of a map between floats", have=str(diagram))
-    turned = solve(transpose, hoisted.diagram, linear, tuple(range(len(hoisted.cod))))
+    turned = derive(Transpose("", hoisted.diagram, linear, tuple(range(len(hoisted.cod)))))
     fixed = [n for n in range(width) if n not in linear]
     made = Builder([*(dom[n] for n in fixed), *hoisted.cod])
     inputs = [*range(len(fixed)), *hoisted.draw(made, hoisted.parameters), *hoisted.draw_keys(made)]

@@ -8,65 +8,23 @@ reaches is linear, and the wires from the first to the second are the residuals.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import NamedTuple
+from inspect import isgenerator
 
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
 from ncd.errors import RuleError
-from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.custom import push_custom, push_linear_map
 from ncd.interpret.derivative.cut import cut
 from ncd.interpret.derivative.expanding import expanded
 from ncd.interpret.derivative.faster import FASTER
 from ncd.interpret.derivative.policy import Policy
+from ncd.interpret.derivative.program import Joint, Linearise, Linearised, spread
 from ncd.interpret.derivative.pushing import RULES
+from ncd.interpret.derivative.scanning import push_scan
+from ncd.interpret.derivative.segments import segmented
 from ncd.ops.control import Block, Broadcast, Scan
 from ncd.ops.custom import CustomDerivative, LinearMap
-
-
-class Linearised(NamedTuple):
-    """A diagram in two parts.
-
-    Attributes:
-        primal: dom -> cod ⊗ extra.
-        sources: For each residual which wire of dom ⊗ cod ⊗ extra it is.
-        names: What made each residual.
-        tangent: residuals ⊗ tangents of the active inputs -> tangents of the active outputs.
-        active: The outputs whose tangent is not 0.
-    """
-
-    primal: Diagram
-    sources: tuple[int, ...]
-    names: tuple[str, ...]
-    tangent: Diagram
-    active: tuple[int, ...]
-
-
-class Joint:
-    """The joint program while it is written.
-
-    Attributes:
-        build: Its graph; the inputs are those of the diagram, then the tangents of the active ones.
-        tangent: {wire: the wire of its tangent}.
-        inner: The wires that bodies inside made to be kept.
-        names: {wire: what made it}.
-    """
-
-    def __init__(self, dom: Sequence, active: Sequence[int]):
-        self.build = Builder((*dom, *(dom[n] for n in active)))
-        self.width = len(dom)
-        self.tangent = {wire: len(dom) + n for n, wire in enumerate(active)}
-        self.inner: set[int] = set()
-        self.remade: set[int] = set()           # only moved from others, which are kept in their place
-        self.names: dict[int, str] = {}
-        self.outputs: tuple[int, ...] = ()
-
-    def put(self, results: Sequence[int], tangents: Sequence[int | None], name: str) -> None:
-        for n, (wire, tangent) in enumerate(zip(results, tangents)):
-            if tangent is not None:
-                self.tangent[wire] = tangent
-            self.names.setdefault(wire, name if len(results) == 1 else f"{name} {n + 1}")
 
 
 class _Frame:
@@ -79,15 +37,7 @@ class _Frame:
 def linearise(diagram: Diagram, active: tuple[int, ...], policy: Policy,
               invariant: tuple[int, ...] = (), faster: bool = True,
               at_hand: tuple[int, ...] = ()) -> Generator:
-    """The job that linearises a diagram without parameters in some of its inputs.
-
-    Parameters:
-        active: The inputs with a tangent.
-        invariant: Inputs that are the same at every step of a scan: what depends on them alone is
-            not kept once for each step.
-        faster: Whether overrides of defined operations are used.
-        at_hand: Inputs that the backward part has in any case, as parameters: no part of them is kept.
-    """
+    """The job that linearises a diagram; its arguments are those of :class:`Linearise`."""
     joint = yield from push(diagram, active, policy, faster)
     return cut(joint, policy, invariant, at_hand)
 
@@ -116,7 +66,6 @@ def push(diagram: Diagram, active: tuple[int, ...], policy: Policy, faster: bool
             made, rates = yield from _block(joint, op, args, tangents, frame.policy, faster)
             name = op.title
         elif isinstance(op, Scan) and not frame.policy.segmented:
-            from ncd.interpret.derivative.scanning import push_scan
             made, rates = yield from push_scan(joint, op, args, tangents, frame.policy, faster)
             name = op.title
         else:
@@ -128,7 +77,8 @@ def push(diagram: Diagram, active: tuple[int, ...], policy: Policy, faster: bool
                 frames.append(_Frame(inner.graph, args, policy))
                 continue
             else:
-                made, rates = rule(joint.build, op, args, tangents)
+                pushed = rule(joint.build, op, args, tangents)
+                made, rates = (yield from pushed) if isgenerator(pushed) else pushed
             name = op.name
         frame.wires.extend(made)
         joint.put(made, rates, name)
@@ -149,7 +99,6 @@ def _rule(op: Operation, tangents: Sequence[int | None], faster: bool):
 def _opened(op: Operation, policy: Policy) -> tuple[Diagram, Policy]:
     """The diagram of simpler operations that an operation is."""
     if isinstance(op, Scan):
-        from ncd.interpret.derivative.segments import segmented
         return segmented(op, policy.scan), Policy(policy.keep, "recompute")
     found = expanded(op)
     found = op.expansion if found is None else found
@@ -164,14 +113,14 @@ def _opened(op: Operation, policy: Policy) -> tuple[Diagram, Policy]:
 def _block(joint: Joint, op: Block, args, tangents, policy: Policy, faster: bool) -> Generator:
     """A block in two blocks: f with its residuals, and ∂f."""
     active = tuple(n for n, tangent in enumerate(tangents) if tangent is not None)
-    part = yield op.title, linearise, op.body, active, policy.in_block, (), faster
+    part: Linearised = yield Linearise(op.title, op.body, active, policy.in_block, (), faster)
     made, kept = _primal(joint, op, part, args, lambda body: Block(op.title, body, op.tied, op.source))
     given = [*kept, *(tangents[n] for n in active)]
     if len(part.tangent.graph) > 1:
         rates = joint.build.node(Block(f"∂{op.title}", part.tangent), given)
     else:
         rates = joint.build.call(part.tangent, given)
-    return made, _spread(len(op.cod), part.active, rates)
+    return made, spread(len(op.cod), part.active, rates)
 
 
 def _primal(joint: Joint, op: Operation, part: Linearised, args, remade):
@@ -188,21 +137,16 @@ def _primal(joint: Joint, op: Operation, part: Linearised, args, remade):
     return made[:results], kept
 
 
-def _spread(count: int, active: Sequence[int], rates: Sequence[int]) -> tuple[int | None, ...]:
-    found = dict(zip(active, rates))
-    return tuple(found.get(n) for n in range(count))
-
-
 def _lifted(joint: Joint, op: Broadcast, args, tangents, policy: Policy, faster: bool) -> Generator:
     """The derivative of a broadcast operation is the derivative, broadcast: R(lift f) = lift(R f)."""
     active = tuple(n for n, tangent in enumerate(tangents) if tangent is not None)
-    part = yield op.name, linearise, op.op.diagram, active, policy, (), faster
+    part: Linearised = yield Linearise(op.name, op.op.diagram, active, policy, (), faster)
     build = joint.build
     made = build.call(Diagram.align(part.primal, op.arrays), args)
     everything = [*args, *made]
     kept = [everything[source] for source in part.sources]
     given = [*kept, *(tangents[n] for n in active)]
     rates = build.call(Diagram.align(part.tangent, [build.type(wire) for wire in given]), given)
-    found = _spread(len(op.cod), part.active, rates)
+    found = spread(len(op.cod), part.active, rates)
     made = [build.arrange(wire, array) for wire, array in zip(made, op.cod)]
     return made, [None if rate is None else build.arrange(rate, array) for rate, array in zip(found, op.cod)]

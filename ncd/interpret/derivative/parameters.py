@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
@@ -53,6 +54,13 @@ def _split(name: str) -> Path:
     return ("/", *name[1:].split("/")) if name.startswith("/") else tuple(name.split("/"))
 
 
+class _Hoist(NamedTuple):
+    """A request for a diagram whose parameters and keys are inputs."""
+
+    where: str
+    diagram: Diagram
+
+
 class Hoisted:
     """A diagram whose parameters and keys are inputs after its own.
 
@@ -65,7 +73,7 @@ class Hoisted:
     def __init__(self, diagram: Diagram):
         self.dom, self.cod = diagram.dom.inside, diagram.cod.inside
         self.slots, keys = places(diagram)
-        made, sources = solve(_hoist, diagram)
+        made, sources = solve(_Hoist("", diagram), {_Hoist: _hoist})
         found = {_plain(source.path): n for n, source in enumerate(sources)}
         order = [found[path] for path in (*self.slots, *keys)]
         self.keys = tuple(sources[found[path]] for path in keys)
@@ -159,7 +167,7 @@ def _hoist(diagram: Diagram) -> Generator:
         if isinstance(op, (Parameter, Key)):
             wires.append(build.source(Source(_split(name), op, op.cod[0])))
         elif isinstance(op, (Block, Scan)):
-            body, inner = yield op.title, _hoist, op.body
+            body, inner = yield _Hoist(op.title, op.body)
             if isinstance(op, Scan):
                 body, op, inner = _through_scan(op, body, inner)
             else:

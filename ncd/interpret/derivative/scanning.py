@@ -14,8 +14,16 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.errors import RuleError
 from ncd.interpret.derivative.build import Builder
-from ncd.interpret.derivative.linearising import Joint, Linearised, linearise
 from ncd.interpret.derivative.policy import Policy
+from ncd.interpret.derivative.program import (
+    Joint,
+    Linearise,
+    Linearised,
+    Transpose,
+    Transposed,
+    is_zero,
+    turned_title,
+)
 from ncd.ops.control import Scan
 from ncd.ops.multilinear import Concat, Reindex, View, affine
 
@@ -27,7 +35,7 @@ def push_scan(joint: Joint, op: Scan, args, tangents, policy: Policy, faster: bo
     constants = tuple(n for n in range(op.states, len(op.dom)) if n not in streamed)
     while True:                         # a state that becomes active makes others active
         active = tuple(sorted(given))
-        part: Linearised = yield op.title, linearise, op.body, active, policy.in_scan, constants, faster
+        part: Linearised = yield Linearise(op.title, op.body, active, policy.in_scan, constants, faster)
         more = {n for n in part.active if n < op.states} - given
         if not more:
             break
@@ -149,9 +157,8 @@ def _tangent_body(op: Scan, part: Linearised, active: Sequence[int], kept: Seque
 
 def turn_scan(build: Builder, op: Scan, wires, cotangents) -> Generator:
     """The transpose of a scan that is linear in its states and in some other inputs."""
-    from ncd.interpret.derivative.transposing import _is_zero, transpose, turned_title
     for n in range(op.states):
-        if wires[n] is not None and not _is_zero(build, wires[n]):
+        if wires[n] is not None and not is_zero(build, wires[n]):
             raise RuleError(f"`{op.name}` is not linear in its state {n + 1}",
                             why="it starts from something that is not linear and not 0")
     linear = tuple(n for n, wire in enumerate(wires) if wire is None or n < op.states)
@@ -160,7 +167,7 @@ def turn_scan(build: Builder, op: Scan, wires, cotangents) -> Generator:
     asked = {n for n, wire in enumerate(cotangents) if wire is not None}
     while True:
         outputs = tuple(sorted(asked))
-        turned = yield op.title, transpose, op.body, linear, outputs
+        turned: Transposed = yield Transpose(op.title, op.body, linear, outputs)
         more = {n for n in turned.found if n < op.states} - asked
         if not more:
             break

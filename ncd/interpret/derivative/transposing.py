@@ -7,8 +7,6 @@ coefficients reach stays as it is: (f;g)ᵀ = gᵀ;fᵀ, (f⊗g)ᵀ = fᵀ⊗g�
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
-from typing import NamedTuple
 
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
@@ -16,31 +14,16 @@ from ncd.errors import RuleError
 from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.custom import turn_linear_map
 from ncd.interpret.derivative.faster import TURNED
+from ncd.interpret.derivative.program import Transpose, Transposed, is_zero, turned_title
+from ncd.interpret.derivative.scanning import turn_scan
 from ncd.interpret.derivative.turning import RULES
 from ncd.ops.control import Block, Broadcast, Scan
 from ncd.ops.custom import LinearMap
-from ncd.ops.source import Constant
-
-
-class Transposed(NamedTuple):
-    """The transpose: coefficients ⊗ cotangents of the outputs asked for -> cotangents of inputs.
-
-    Attributes:
-        diagram: The coefficients keep their order; of the linear inputs only those that the outputs
-            depend on come back.
-        found: The positions of those inputs.
-    """
-
-    diagram: Diagram
-    found: tuple[int, ...]
 
 
 def transpose(diagram: Diagram, linear: tuple[int, ...], outputs: tuple[int, ...]) -> Generator:
-    """The job that transposes a diagram.
+    """The job that transposes a diagram; its arguments are those of :class:`Transpose`.
 
-    Parameters:
-        linear: The positions of the inputs in which it is linear.
-        outputs: The positions of the outputs whose cotangent is not 0.
     Raises:    RuleError: An operation that is not linear there.
     """
     graph = diagram.graph
@@ -82,14 +65,13 @@ def transpose(diagram: Diagram, linear: tuple[int, ...], outputs: tuple[int, ...
 def _turned(build: Builder, op: Operation, wires, linear: tuple[int, ...], cotangents) -> Generator:
     """The transpose of an operation without a rule, where it stands: {input: the wire of its cotangent}."""
     if isinstance(op, Scan):
-        from ncd.interpret.derivative.scanning import turn_scan
         return (yield from turn_scan(build, op, wires, cotangents))
     if isinstance(op, LinearMap) or (isinstance(op, Broadcast) and isinstance(op.op, LinearMap)):
         return turn_linear_map(build, op, wires, cotangents)
     if op.expansion is None:
         _refuse(op, linear)
     asked = tuple(n for n, wire in enumerate(cotangents) if wire is not None)
-    turned = yield op.name, transpose, op.expansion, linear, asked
+    turned: Transposed = yield Transpose(op.name, op.expansion, linear, asked)
     given = [*(wire for wire in wires if wire is not None), *(cotangents[n] for n in asked)]
     if isinstance(op, Block) and len(turned.diagram.graph) > 1:
         made = build.node(Block(turned_title(op.title), turned.diagram), given)
@@ -98,26 +80,14 @@ def _turned(build: Builder, op: Operation, wires, linear: tuple[int, ...], cotan
     return dict(zip(turned.found, made))
 
 
-def turned_title(title: str) -> str:
-    """The title of a transpose; twice transposed is what it was."""
-    return title[:-1] if title.endswith("ᵀ") else title + "ᵀ"
-
-
 def _check_linear(build: Builder, op: Operation, wires, linear: Sequence[int]) -> None:
     together = set(linear) <= set(op.linear)
     if not together or (op.multilinear and len(linear) > 1):
         _refuse(op, linear)
     if not op.multilinear:              # jointly linear: x + c is not linear in x unless c is 0
         rest = [wires[n] for n in op.linear if n not in linear]
-        if any(not _is_zero(build, wire) for wire in rest):
+        if any(not is_zero(build, wire) for wire in rest):
             _refuse(op, linear, "an input that is not linear is added")
-
-
-def _is_zero(build: Builder, wire: int) -> bool:
-    if wire < len(build.graph.inputs):
-        return False
-    op = build.graph.ops[build.node_of(wire)]
-    return isinstance(op, Constant) and op == replace(op, value=0.0)
 
 
 def _refuse(op: Operation, linear: Sequence[int], why: str = "") -> None:

@@ -17,6 +17,7 @@ from ncd.errors import AxisError, NcdError, escaped
 from ncd.interpret.draw.linked import Links, checked_links, regions, text_scene, unlinked
 from ncd.interpret.draw.mathtext import ROMAN, word
 from ncd.interpret.draw.nested import levels, scene_of
+from ncd.interpret.draw.picture import draw
 from ncd.interpret.draw.scene import Scene, Text
 from ncd.interpret.draw.style import Style
 from ncd.ops.control import Block
@@ -51,7 +52,6 @@ class Equation:
 
     def draw(self, path=None, depth: int = 0, theme: str = "light", **options):
         """The picture, as :meth:`Diagram.draw`."""
-        from ncd.interpret.draw import draw
         return draw(self, path, depth, theme, **options)
 
     def _repr_svg_(self) -> str:                    # Jupyter

@@ -11,6 +11,7 @@ from hypothesis import given
 
 import ncd
 from ncd.build import align
+from ncd.build.align import equations
 from ncd.build.generators import (
     elementwise,
     gather,
@@ -89,8 +90,8 @@ def test_symbols_shared_with_the_model_are_kept():
 
 def test_unification_keeps_the_scopes_apart():
     """The unknown h of the domain is not the h of the arrays."""
-    assert unify(Ty("x=2*h").inside, Ty("x=2*h+2").inside) == ({"h": Size("h + 1")}, [])
-    bound, wrong = unify(Ty("x=h*k, h").inside, Ty("x=k*k, h=k").inside)
+    assert unify(equations(Ty("x=2*h").inside, Ty("x=2*h+2").inside)) == ({"h": Size("h + 1")}, [])
+    bound, wrong = unify(equations(Ty("x=h*k, h").inside, Ty("x=k*k, h=k").inside))
     assert bound == {"h": Size("k"), "k": Size("k")} and not wrong
 
 

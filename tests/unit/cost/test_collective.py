@@ -18,7 +18,12 @@ from ncd.core.array import Array
 from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
 from ncd.interpret import reference
-from ncd.interpret.cost import (
+from ncd.interpret.cost.placement import RULES, placement
+from ncd.nn.star import Star
+from ncd.ops.multilinear import Reindex, affine
+from ncd.ops.overlap import Overlap
+from ncd.ops.primitive import BASIS
+from ncd.plan import (
     Collective,
     Level,
     Link,
@@ -30,11 +35,6 @@ from ncd.interpret.cost import (
     reduce_scatter,
     sharded,
 )
-from ncd.interpret.cost.placement import RULES, placement
-from ncd.nn.star import Star
-from ncd.ops.multilinear import Reindex, affine
-from ncd.ops.overlap import Overlap
-from ncd.ops.primitive import BASIS
 from tests.unit.cost.meshes import MESH, MODELS, SIZES
 
 ROOT = Path(__file__).parents[3]

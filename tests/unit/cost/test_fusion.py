@@ -84,7 +84,7 @@ def test_by_hand(name):
 def test_the_groups_of_softmax():
     """What a group needs twice stays on chip: x for its maximum and for the subtraction."""
     cost = measure(nn.softmax("x").on("y x"))
-    found = fusion.groups(cost._meter, cost.diagram)
+    found = fusion.groups(cost.meter, cost.diagram)
     assert found.names == [["max[x]", "subtract", "exp"], ["sum[x]", "divide"]]
     assert [len(row) for row in found.reads] == [1, 1] and [len(row) for row in found.writes] == [1, 1]
 
@@ -92,8 +92,8 @@ def test_the_groups_of_softmax():
 # -- what holds of all groups ------------------------------------------------------------
 def assert_groups_are_a_schedule(made: Diagram) -> None:
     cost = measure(made)
-    meter = cost._meter
-    cost._body  # noqa: B018  (measures every body)
+    meter = cost.meter
+    cost.body  # noqa: B018  (measures every body)
     flat = fusion._flat(meter, made)
     group, _ = fusion._grouped(meter, flat)
     maker: dict[int, int] = {}
@@ -140,11 +140,11 @@ def test_results_are_written_and_blocks_are_seen_through(made):
     assert moved(made.block("b")) == moved(made)
     graph = made.graph
     cost = measure(made)
-    roots = fusion._flat(cost._meter, made)
+    roots = fusion._flat(cost.meter, made)
     own = {roots.root[wire] for wire in roots.graph.outputs if roots.root[wire] >= len(graph.inputs)}
     at = dict.fromkeys(made.symbols, 4)
     assert cost.exact["fused_writes"].evaluate(at) >= 0
-    if not any(fusion._inside(cost._meter, op) is not None for op in roots.graph.ops):
+    if not any(fusion._inside(cost.meter, op) is not None for op in roots.graph.ops):
         made_here = {wire for op, _, writes in roots.graph if not isinstance(op, fusion.Parameter)
                      for wire in writes}
         least = sum(int(roots.graph.types[wire].elements.evaluate(at)) for wire in own & made_here

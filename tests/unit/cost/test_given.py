@@ -14,8 +14,12 @@ from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
 from ncd.core.size import Size
 from ncd.errors import LoadError, NcdError, SizeError
-from ncd.interpret.cost import (
-    Convention,
+from ncd.interpret.cost import Convention
+from ncd.interpret.cost.regime import dominant, where_greater
+from ncd.nn.pooling import max_pool
+from ncd.ops import scalar
+from ncd.ops.monoid import SUM, Monoid, Semiring
+from ncd.plan import (
     Link,
     Schedule,
     all_gather,
@@ -27,10 +31,6 @@ from ncd.interpret.cost import (
     roofline,
     sharded,
 )
-from ncd.interpret.cost.regime import dominant, where_greater
-from ncd.nn.pooling import max_pool
-from ncd.ops import scalar
-from ncd.ops.monoid import SUM, Monoid, Semiring
 
 PRODUCT = einsum("y k, x k -> y x")
 

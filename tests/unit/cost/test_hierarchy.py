@@ -15,11 +15,11 @@ from ncd.build.generators import elementwise, parameter
 from ncd.build.notation import einsum
 from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
-from ncd.interpret.cost import Level, Machine, hierarchy, roofline
 from ncd.interpret.cost.flat import flatten, memory_roots
 from ncd.ops.multilinear import Einsum
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.source import Parameter
+from ncd.plan import Level, Machine, hierarchy, roofline
 from tests.strategies import diagrams, examples
 
 tanh, relu = elementwise("tanh"), elementwise("relu")
@@ -61,7 +61,7 @@ def test_device_memory_is_the_cost_s_peak(diagram):
     found, cost = hierarchy(diagram, dtype="float32").resident["device"].bytes, diagram.cost()
     sizes = dict.fromkeys(found.symbols | cost.exact["peak_memory"].symbols, 5)
     assert found.evaluate(sizes) <= cost.exact["peak_memory"].evaluate(sizes)
-    if all(diagram.cost()._meter.operation(op) is not None for op in diagram.graph.ops):
+    if all(diagram.cost().meter.operation(op) is not None for op in diagram.graph.ops):
         assert found.evaluate(sizes) == cost.exact["peak_memory"].evaluate(sizes)
 
 
@@ -162,7 +162,7 @@ def test_a_path_may_pass_a_level_by():
 # -- against a cache -----------------------------------------------------------------------
 def cache(diagram, parts: list[range], sizes: dict[str, int]) -> tuple[int, int]:
     """Run a program through a cache that is flushed after each range: (moved, most held) in values."""
-    flat = flatten(diagram.cost()._meter, diagram)
+    flat = flatten(diagram.cost().meter, diagram)
     graph, roots = flat.graph, memory_roots(flat)
     number = [array.elements.evaluate(sizes) for array in graph.types]
     readers: dict[int, set[int]] = {}

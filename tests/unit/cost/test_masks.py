@@ -17,8 +17,9 @@ from ncd.build.trace import pointwise, trace
 from ncd.core.signature import parse_type
 from ncd.core.size import ZERO, Size
 from ncd.errors import InputError, NcdError, SizeError
-from ncd.interpret.cost import Convention, region, sharded
+from ncd.interpret.cost import Convention, region
 from ncd.ops import scalar
+from ncd.plan import sharded
 from tests.skipping import count
 
 SUMS = ("flops", "matrix_flops", "transcendentals")

@@ -153,4 +153,4 @@ def test_planted_bugs(monkeypatch):
     monkeypatch.setattr(fusion, "appends", lambda op: False)
     assert moved(made, True) != Size("8*k")
     monkeypatch.setitem(rules.RULES, type(made.op), rules.move)
-    assert moved(made) != Size("8*k") and isinstance(made.cost()._meter, Meter)
+    assert moved(made) != Size("8*k") and isinstance(made.cost().meter, Meter)

@@ -16,9 +16,9 @@ from hypothesis import given
 import ncd
 from ncd import nn
 from ncd.core.category import Diagram, Ty
-from ncd.interpret.cost import Schedule, best_schedule, opened, pareto
 from ncd.interpret.cost.schedule import memory_of
 from ncd.ops.order import After
+from ncd.plan import Schedule, best_schedule, opened, pareto
 from tests.allocator import peak
 from tests.strategies import examples, samplers
 from tests.unit.cost.test_search import wired

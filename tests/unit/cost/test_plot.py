@@ -9,7 +9,8 @@ import pytest
 
 import ncd
 from ncd.errors import AxisError, InputError, OutputError, SizeError
-from ncd.interpret.cost import memory_profile, pareto, plot
+from ncd.interpret.cost import plot
+from ncd.plan import memory_profile, pareto
 
 SIZES = {"m": 512, "h": 8, "k": 64, "f": 2048}
 

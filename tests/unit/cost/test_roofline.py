@@ -16,9 +16,10 @@ from ncd import nn
 from ncd.build.notation import einsum
 from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
-from ncd.interpret.cost import Level, Machine, measure, mixed, roofline
+from ncd.interpret.cost import measure
 from ncd.interpret.cost.roofline import TRAFFIC
 from ncd.ops.multilinear import Einsum
+from ncd.plan import Level, Machine, mixed, roofline
 
 MATMUL = einsum("b m, m n -> b n")
 TOY = Machine("toy", {"float32": 100, "bfloat16": 200}, (Level("device", 1000, 10),))

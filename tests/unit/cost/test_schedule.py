@@ -11,9 +11,9 @@ from ncd import nn
 from ncd.core.category import Diagram
 from ncd.core.size import parse_size
 from ncd.errors import ArityError, NcdError, SizeError
-from ncd.interpret.cost import Schedule, memory_profile, opened
 from ncd.interpret.cost.memory import rearranged
 from ncd.ops.order import After
+from ncd.plan import Schedule, memory_profile, opened
 from tests.allocator import peak
 from tests.strategies import examples, samplers
 from theory.random import parameters, values

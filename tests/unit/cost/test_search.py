@@ -12,11 +12,11 @@ import ncd
 from ncd.build.notation import cospan
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
-from ncd.interpret.cost import Schedule, best_schedule, opened
 from ncd.interpret.cost import search as searching
 from ncd.interpret.cost.core import Core
 from ncd.interpret.cost.merging import merged, series
 from ncd.interpret.cost.schedule import memory_of
+from ncd.plan import Schedule, best_schedule, opened
 from ncd.zoo import ZOO
 from tests.allocator import peak
 from tests.semantics.test_zoo import SIZES
