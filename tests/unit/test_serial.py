@@ -137,10 +137,10 @@ def test_nested_blocks_stay_linear_and_nothing_recurses():
     diagram = make.elementwise("tanh").on("x m")
     for depth in range(400):
         diagram = Block(f"level {depth}", diagram >> diagram).diagram
-    start = time.perf_counter()
+    start = time.process_time()
     text = to_json(diagram)
     back = from_json(text)
-    assert time.perf_counter() - start < 5 and len(text) < 200_000
+    assert time.process_time() - start < 5 and len(text) < 200_000
     assert to_json(back) == text
     table = json.loads(text)["diagrams"]
     assert len(table) == 400 and table[-1]["nodes"][0]["fields"]["body"] == 398

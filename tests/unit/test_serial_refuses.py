@@ -64,8 +64,8 @@ def refused(data, operations=()) -> str:
     (b"\xff\xfe", "not JSON"), (b"\xef\xbb\xbf[]", "not a diagram"), ("\ud800", "not JSON")],
     ids=lambda value: str(value)[:40])
 def test_texts_that_are_no_diagram(text, words):
-    start = time.perf_counter()
-    assert words in refused(text) and time.perf_counter() - start < 2
+    start = time.process_time()
+    assert words in refused(text) and time.process_time() - start < 2
 
 
 def test_a_file_that_is_too_long(monkeypatch):

@@ -70,13 +70,13 @@ def test_whatever_counts_as_a_digit_is_one_or_is_refused(where):
 
 def test_a_hostile_label_takes_no_time():
     """Normalising long runs of combining marks is quadratic."""
-    start = time.perf_counter()
+    start = time.process_time()
     for text in ("a" + "\u0301\u0316" * 500_000, "\u1100\u1161" * 500_000):
         with pytest.raises(AxisError):
             Label(text)
         with pytest.raises(NcdError):
             Ty(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @given(st.text(max_size=8))

@@ -70,10 +70,10 @@ def test_layers_hold_every_operation_once(made):
 
 
 def test_a_long_narrow_diagram_takes_linear_time():
-    start, made = time.perf_counter(), f
+    start, made = time.process_time(), f
     for n in range(3_000):
         made = made >> (f if n % 2 else tanh.on("x"))
-    assert len(made.inside) == 3_001 and time.perf_counter() - start < 10
+    assert len(made.inside) == 3_001 and time.process_time() - start < 10
 
 
 def test_layers_are_made_once():

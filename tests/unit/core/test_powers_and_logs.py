@@ -180,10 +180,10 @@ def test_javascript_computes_the_same():
     "log(-3)", "log(-n)", "log()", "log2(n, 2)", "log(n, 1)", "log(n, k)", "log(n, 0)", "99999999**k",
     "2**(2**(2**(2**(2**k - 2**k + 9))))", "log2(" * 200 + "k" + ")" * 200])
 def test_hostile_texts_are_refused_at_once(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(NcdError):
         parse_size(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize("text, at", [
@@ -191,13 +191,13 @@ def test_hostile_texts_are_refused_at_once(text):
     ("2**(k*n)", {"k": 10 ** 6, "n": 10 ** 6}), ("log2(n - 1)", {"n": 1}), ("log2(log2(n))", {"n": 1}),
     ("log2(x - n)", {"x": 1, "n": 2}), ("2**(k/2)", {"k": 10 ** 9 + 1})])
 def test_numbers_too_large_or_none_are_refused_at_once(text, at):
-    start = time.perf_counter()
+    start = time.process_time()
     size = parse_size(text)
     for attempt in (lambda: size.evaluate(at), lambda: formula.compiled({"it": size})(at),
                     lambda: size.substitute({name: Size(value) for name, value in at.items()}).evaluate({})):
         with pytest.raises(SizeError):
             attempt()
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_logarithm_is_the_size_of_no_axis_until_it_is_rounded():

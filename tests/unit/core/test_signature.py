@@ -145,10 +145,10 @@ def test_any_text_reads_or_is_refused_with_its_place(text):
                                   "3 " * 1_000, "a=" + "x+" * 6_000 + "x", "x," * 49_000],
                          ids=lambda text: repr(text[:12]))
 def test_hostile_text_is_refused_quickly_and_briefly(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(NcdError) as error:
         parse_type(text)
-    assert time.perf_counter() - start < 5 and len(str(error.value)) < 2_000
+    assert time.process_time() - start < 5 and len(str(error.value)) < 2_000
 
 
 def test_many_arrays_and_many_axes():

@@ -373,10 +373,10 @@ def test_texts_without_meaning_are_refused(text):
                                   "+" * 5000 + "x", "-+" * 3000 + "x", "max(" * 2000 + "x" + ")" * 2000],
                          ids=lambda text: repr(text[:12]))
 def test_hostile_texts_are_refused_quickly(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(NotationError):
         parse_size(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_nesting_as_deep_as_is_allowed_is_read_whatever_makes_it():

@@ -184,8 +184,8 @@ def far(count: int, window: int) -> Diagram:
 @pytest.mark.parametrize("window", [1, 50, 5000])
 def test_ten_thousand_operations_in_ten_seconds(window):
     made = far(10_000, window)
-    start = time.perf_counter()
+    start = time.process_time()
     found = best_schedule(made, x=3)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     memory, _ = memory_of(made, {"x": 3})
     assert memory.peak(found.order) <= memory.peak()

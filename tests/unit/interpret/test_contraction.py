@@ -195,11 +195,11 @@ def test_what_one_array_has_alone_is_summed_first():
 
 
 def test_many_arrays_in_a_chain_take_little_time():
-    start = time.perf_counter()
+    start = time.process_time()
     count = 1_000
     inputs, sizes = [[n, n + 1] for n in range(count)], [3] * count + [1]
     steps = contractions(tuple(map(tuple, inputs)), (0, count), tuple(sizes))
-    assert len(steps) == count - 1 and time.perf_counter() - start < 2
+    assert len(steps) == count - 1 and time.process_time() - start < 2
     # From the end of size 1 every product is one of a matrix and a vector.
     cost, operands = 0, [*inputs, *(step.kept for step in steps)]
     for step in steps:

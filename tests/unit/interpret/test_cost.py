@@ -327,22 +327,22 @@ def test_a_longer_einsum_is_carried_out_pairwise():
 
 # -- large diagrams, conventions, the face ---------------------------------------------------
 def test_ten_thousand_operations_take_seconds():
-    start, made = time.perf_counter(), tanh.on("x y")
+    start, made = time.process_time(), tanh.on("x y")
     for n in range(9_999):
         made = made >> (tanh if n % 2 else relu)
     found = measure(made)
     assert found.exact["transcendentals"] == Size("5000*x*y") and found.exact["depth"] == 10_000
-    assert found.exact["activations"] == Size("8*x*y") and time.perf_counter() - start < 20
+    assert found.exact["activations"] == Size("8*x*y") and time.process_time() - start < 20
 
 
 def test_many_sizes_take_seconds():
-    start = time.perf_counter()
+    start = time.process_time()
     made = Diagram.id(Ty()).tensor(*(tanh.on(f"a{n} b{n}") for n in range(1_000)))
     found = measure(made)
     assert found.transcendentals == sympy.Add(*(sympy.Symbol(f"a{n}", positive=True,
                                                              integer=True) * sympy.Symbol(
         f"b{n}", positive=True, integer=True) for n in range(1_000)))
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_a_missing_rule_is_an_error_that_names_the_operation():

@@ -167,13 +167,13 @@ def test_paths_are_the_places_of_blocks_and_operations():
 
 
 def test_a_long_program_and_deep_blocks_take_linear_time():
-    start, made = time.perf_counter(), relu
+    start, made = time.process_time(), relu
     for _ in range(10_000):
         made = made >> tanh
     assert COUNT(made, 0) == [10_001]
     for n in range(200):
         made = made.block(f"b{n}")
-    assert COUNT(made, 0) == [10_001] and time.perf_counter() - start < 20
+    assert COUNT(made, 0) == [10_001] and time.process_time() - start < 20
 
 
 def test_what_a_run_says_of_sizes():
