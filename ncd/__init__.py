@@ -10,7 +10,7 @@ from importlib import import_module
 
 from ncd import errors
 from ncd import face as _face  # noqa: F401  (attaches the methods of a diagram)
-from ncd.build.generators import (
+from ncd.construct.generators import (
     concat,
     constant,
     elementwise,
@@ -22,9 +22,9 @@ from ncd.build.generators import (
     topk,
     where,
 )
-from ncd.build.notation import einsum, rearrange, reindex
-from ncd.build.scope import scope
-from ncd.build.trace import diagram, size
+from ncd.construct.notation import einsum, rearrange, reindex
+from ncd.construct.scope import scope
+from ncd.construct.trace import diagram, size
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

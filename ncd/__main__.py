@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ncd.cli import main
+from ncd.command.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

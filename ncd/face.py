@@ -9,15 +9,15 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ncd.build import combinators  # noqa: F401  (attaches block, repeat, lift, rename, bind, on)
+from ncd.construct import combinators  # noqa: F401  (attaches block, repeat, lift, rename, bind, on)
 from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.interpret.cost.cost import Cost
 from ncd.interpret.interpretation import Interpretation
 
 if TYPE_CHECKING:
-    from ncd.interpret.cost.roofline import Roofline
-    from ncd.interpret.cost.training import Training
+    from ncd.analysis.training import Training
+    from ncd.plan.machine.roofline import Roofline
 
 
 @public
@@ -42,8 +42,8 @@ def to_numpy(diagram: Diagram, **sizes: int):
     >>> float(ncd.reduce("sum", "x").to_numpy()([1.0, 2.0]))
     3.0
     """
-    from ncd.interpret.parameter import places
     from ncd.interpret.reference import run
+    from ncd.traverse.places import places
     learned = bool(places(diagram)[0])
 
     def program(*arguments, key=None):
@@ -81,8 +81,8 @@ def listing(diagram: Diagram) -> str:
 
 @public
 def to_json(diagram: Diagram) -> str:
-    """The diagram as JSON text, see :mod:`ncd.core.serial`."""
-    from ncd.core.serial import to_json
+    """The diagram as JSON text, see :mod:`ncd.file.serial`."""
+    from ncd.file.serial import to_json
     return to_json(diagram)
 
 
@@ -97,7 +97,7 @@ def check(diagram: Diagram) -> Diagram:
 @public
 def picture(diagram: Diagram) -> str:
     """The SVG that a notebook shows."""
-    from ncd.interpret.draw import svg
+    from ncd.interpret.draw.formats import svg
     return svg(diagram)
 
 
@@ -173,20 +173,20 @@ def training(cost: Cost, wrt: int | str | Sequence | None = None, policy: Any = 
     >>> step.kept, step.state_bytes
     (4*d*x, 16*d*m + 8*d + 8*m)
     """
-    from ncd.interpret.cost.training import Training
+    from ncd.analysis.training import Training
     return Training(cost, cost.like, wrt, policy, optimiser)
 
 
 def roofline(cost: Cost, *arguments, **options) -> Roofline:
-    """The time on a machine as a formula, see :func:`ncd.interpret.cost.roofline.roofline`."""
-    from ncd.interpret.cost.roofline import roofline
+    """The time on a machine as a formula, see :func:`ncd.plan.machine.roofline.roofline`."""
+    from ncd.plan.machine.roofline import roofline
     return roofline(cost, *arguments, **options)
 
 
 @public
 def plot(cost: Cost, axis: str, path: str | os.PathLike | None = None, measure: str = "flops", **options):
-    """A measure along an axis with its regimes shaded, see :func:`ncd.interpret.cost.plot.growth`."""
-    from ncd.interpret.cost.plot import growth
+    """A measure along an axis with its regimes shaded, see :func:`ncd.analysis.plot.growth`."""
+    from ncd.analysis.plot import growth
     return growth(cost, axis, measure, path, **options)
 
 

@@ -1,4 +1,4 @@
-"""The table of widths of ``ncd/interpret/draw/advances.py``: ``python -m tests.advances`` prints the module.
+"""The table of widths of ``ncd/interpret/draw/scene/advances.py``; ``python -m tests.advances`` prints it.
 
 From what matplotlib brings: the fonts DejaVu, whose licence is free, and Adobe's metrics of Times, Palatino
 and Helvetica, which may be used and distributed freely. They hold widths, no outlines.

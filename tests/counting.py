@@ -16,12 +16,11 @@ from functools import cache
 import numpy as np
 
 from ncd.core.category import Diagram
+from ncd.interpret.inputs import read_sizes
 from ncd.interpret.interpretation import Interpretation
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run as reference
 from ncd.interpret.reference.rules import RULES as REFERENCE
 from ncd.interpret.reference.rules import State
-from ncd.interpret.sizes import read_sizes
 from ncd.nn.star import Star
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather, Segment
@@ -30,6 +29,7 @@ from ncd.ops.multilinear import Concat, Einsum, Reindex, View
 from ncd.ops.overlap import Overlap
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Constant, Iota, Key, Parameter, Random
+from ncd.traverse.places import places
 
 WIDTH = {"float": 4, "int": 4, "bool": 1, "key": 8}
 

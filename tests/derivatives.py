@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from ncd.core.category import Diagram, Ty
-from ncd.interpret.parameter import find, places
 from ncd.interpret.reference import run
+from ncd.traverse.places import find, places
 from theory.law import KEY, _jax_inputs
 from theory.random import parameters, value, values
 

@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 import numpy
 
 from ncd.core.graph import Graph
-from ncd.interpret.draw.mathtext import plain
-from ncd.interpret.draw.measure import DOT, MARGIN, WIRE
-from ncd.interpret.draw.scene import LINE, MARK, REGION, Arc, Scene, Shape, Shown, Text, Wire
-from ncd.interpret.draw.svg import write
+from ncd.interpret.draw.formats.svg import write
+from ncd.interpret.draw.scene.mathtext import plain
+from ncd.interpret.draw.scene.metrics import DOT, MARGIN, WIRE
+from ncd.interpret.draw.scene.scene import LINE, MARK, REGION, Arc, Scene, Shape, Shown, Text, Wire
 from ncd.ops.control import Block, Scan
 
 Box = tuple[float, float, float, float]

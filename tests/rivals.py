@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import ncd
 from ncd import nn
-from ncd.build.derived import relabel
-from ncd.build.generators import opaque
-from ncd.build.notation import rearrange
+from ncd.construct.derived import relabel
+from ncd.construct.generators import opaque
+from ncd.construct.notation import rearrange
 from ncd.core.category import Diagram
 from ncd.interpret.cost import COST, measure, work
 from ncd.ops.indexed import Segment
@@ -75,9 +75,9 @@ def vision_transformer(layers="L") -> Diagram:
         patches = nn.convolution("u v", "c=3 -> m", kernel=16, stride=16)(image)
         tokens = rearrange("u v m -> x=(u v) m").on(ncd.Ty(patches.type))(patches)
         first = ncd.parameter("token", "x=1 m")()
-        tokens = ncd.concat("x")(ncd.build.generators.repeat_axis("b")(first), tokens)
+        tokens = ncd.concat("x")(ncd.construct.generators.repeat_axis("b")(first), tokens)
         tokens = block.on(ncd.Ty(tokens.type)).repeat(layers)(tokens + ncd.parameter("position", "x=197 m")())
-        return nn.linear("m -> k=1000")(ncd.build.generators.index(x=0)(nn.layer_norm("m")(tokens)))
+        return nn.linear("m -> k=1000")(ncd.construct.generators.index(x=0)(nn.layer_norm("m")(tokens)))
     return body
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ncd.build.trace import trace
+from ncd.construct.trace import trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram

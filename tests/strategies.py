@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
-from ncd.interpret.parameter import build, places
+from ncd.traverse.places import build, places
 from theory import Instance, Law
 from theory.random import Sampler, values
 from theory.variables import KINDS

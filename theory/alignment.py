@@ -5,9 +5,9 @@ Calling a diagram on more axes lifts it; composing lifts what stands on the righ
 
 from __future__ import annotations
 
-from ncd.build import generators
-from ncd.build.notation import einsum
-from ncd.build.trace import trace
+from ncd.construct import generators
+from ncd.construct.notation import einsum
+from ncd.construct.trace import trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

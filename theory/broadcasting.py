@@ -7,8 +7,8 @@ natural for no reindexing.
 
 from __future__ import annotations
 
-from ncd.build import generators
-from ncd.build.align import lift as lift_diagram
+from ncd.construct import generators
+from ncd.construct.align import lift as lift_diagram
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ncd.build import generators
-from ncd.build.trace import trace
+from ncd.construct import generators
+from ncd.construct.trace import trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

@@ -6,8 +6,8 @@ of the tables of scalar functions, monoids and semirings is tried.
 
 from __future__ import annotations
 
-from ncd.build.generators import where
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.construct.generators import where
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.ops import scalar

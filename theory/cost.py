@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ncd.build.align import lift
+from ncd.algebra.convert import ZERO, Size
+from ncd.construct.align import lift
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import ZERO, Size
 from ncd.interpret.cost import measure
 from ncd.nn import linear
 from theory import families

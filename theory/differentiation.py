@@ -6,7 +6,7 @@ law is about the diagrams that the derivative makes; the values are compared as 
 
 from __future__ import annotations
 
-from ncd.build.trace import trace
+from ncd.construct.trace import trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

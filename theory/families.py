@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ncd.build import generators, notation
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.algebra.convert import Size
+from ncd.construct import generators, notation
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
-from ncd.core.size import Size
 from ncd.nn.linear import project
 from ncd.nn.softmax import softmax as softmax_over
 from ncd.nn.stochastic import dropout as dropout_by_place

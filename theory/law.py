@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from ncd.algebra.convert import Size, extremum
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import Size, extremum
 from ncd.core.text import listing
 from ncd.errors import NcdError
 from ncd.interpret import reference

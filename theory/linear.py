@@ -6,8 +6,8 @@ law is refused, with a counterexample, for a map that is not linear.
 
 from __future__ import annotations
 
-from ncd.build.notation import einsum
-from ncd.build.trace import trace
+from ncd.construct.notation import einsum
+from ncd.construct.trace import trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

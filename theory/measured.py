@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ncd.algebra.convert import ZERO, Size, extremum
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import ZERO, Size, extremum
 from ncd.interpret.cost import MEASURES, measure
 from ncd.interpret.cost.rules import total_bytes
 from ncd.ops.pointwise import Map

@@ -13,11 +13,11 @@ from random import Random
 
 import numpy
 
+from ncd.algebra.convert import Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import Size
-from ncd.interpret.parameter import build, places
+from ncd.traverse.places import build, places
 
 ALPHABET = "abcdeuvw"
 LARGEST_SIZE = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncd.build import generators
+from ncd.construct import generators
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

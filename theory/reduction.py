@@ -5,8 +5,8 @@ A fold does not depend on how it is cut or ordered; that is what lets it run in 
 
 from __future__ import annotations
 
-from ncd.build import generators
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.construct import generators
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

@@ -6,11 +6,11 @@ multiplies their matrices, and a function of single entries slides past each of 
 
 from __future__ import annotations
 
-from ncd.build import generators
+from ncd.algebra.convert import ZERO
+from ncd.construct import generators
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import ZERO
 from ncd.nn.softmax import softmax
 from ncd.ops.multilinear import Concat, Reindex, View, affine
 from ncd.ops.source import Constant

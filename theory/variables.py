@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ncd.build import generators
-from ncd.build.trace import Wire, trace
+from ncd.construct import generators
+from ncd.construct.trace import Wire, trace
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
 from ncd.ops.source import Constant

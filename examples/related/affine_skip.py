@@ -12,10 +12,20 @@ Source: Gong et al., arXiv 2004.02658; Verma et al. 2018 (FeaSt), Monti et al. 2
 
 from __future__ import annotations
 
-from ncd.build.derived import relabel
-from ncd.build.generators import concat, constant, gather, maximum, pad, parameter, reduce, slice_axis, solve
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram, trace
+from ncd.construct.derived import relabel
+from ncd.construct.generators import (
+    concat,
+    constant,
+    gather,
+    maximum,
+    pad,
+    parameter,
+    reduce,
+    slice_axis,
+    solve,
+)
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram, trace
 from ncd.core.category import Diagram
 from ncd.nn import exp, log, softmax
 from ncd.nn.graph import readout

@@ -9,10 +9,10 @@ Source: Wasserman et al., arXiv 2205.09575. Proximal gradient steps, unrolled.
 
 from __future__ import annotations
 
-from ncd.build.derived import relabel, unit
-from ncd.build.generators import concat, equal, iota, parameter, reduce, where
-from ncd.build.notation import einsum, rearrange
-from ncd.build.trace import diagram
+from ncd.construct.derived import relabel, unit
+from ncd.construct.generators import concat, equal, iota, parameter, reduce, where
+from ncd.construct.notation import einsum, rearrange
+from ncd.construct.trace import diagram
 from ncd.core.category import Diagram
 from ncd.nn import abs, mean, relu
 

@@ -11,10 +11,10 @@ Source: Cosmo et al., arXiv 2112.07436.
 
 from __future__ import annotations
 
-from ncd.build.derived import relabel, unit
-from ncd.build.generators import constant, equal, pad, reduce, scan
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram, pointwise
+from ncd.construct.derived import relabel, unit
+from ncd.construct.generators import constant, equal, pad, reduce, scan
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram, pointwise
 from ncd.core.category import Diagram
 from ncd.ops.scalar import TO_FLOAT
 

@@ -10,10 +10,10 @@ Source: the survey arXiv 2301.05860; Xu et al. 2019 (GIN), Ying et al. 2018, Gao
 
 from __future__ import annotations
 
-from ncd.build.derived import cup, relabel
-from ncd.build.generators import gather, parameter, topk
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram
+from ncd.construct.derived import cup, relabel
+from ncd.construct.generators import gather, parameter, topk
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram
 from ncd.core.category import Diagram
 from ncd.nn import l2_normalise, relu, tanh
 from ncd.nn.graph import message_passing, readout

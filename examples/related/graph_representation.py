@@ -10,10 +10,10 @@ Source: Lassance, Graphs for deep learning representations, 2020 (thesis).
 
 from __future__ import annotations
 
-from ncd.build.derived import cosine, one_hot, relabel, unit
-from ncd.build.generators import eigh, iota, maximum, reduce, topk
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram, pointwise
+from ncd.construct.derived import cosine, one_hot, relabel, unit
+from ncd.construct.generators import eigh, iota, maximum, reduce, topk
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram, pointwise
 from ncd.core.category import Diagram
 from ncd.nn import rsqrt
 from ncd.ops.scalar import TO_FLOAT

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from math import pi
 
-from ncd.build.derived import diagonal, relabel
-from ncd.build.generators import elementwise, gather, maximum, minimum, parameter, scan, solve
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram, size
+from ncd.construct.derived import diagonal, relabel
+from ncd.construct.generators import elementwise, gather, maximum, minimum, parameter, scan, solve
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram, size
 from ncd.core.category import Diagram
 from ncd.nn import relu, sin, sqrt
 from ncd.ops.source import Initialiser

@@ -9,10 +9,10 @@ Source: Butler, Parada-Mayorga, Ribeiro, arXiv 2209.11354.
 
 from __future__ import annotations
 
-from ncd.build.derived import relabel
-from ncd.build.generators import concat, elementwise, parameter
-from ncd.build.notation import einsum, rearrange
-from ncd.build.trace import diagram
+from ncd.construct.derived import relabel
+from ncd.construct.generators import concat, elementwise, parameter
+from ncd.construct.notation import einsum, rearrange
+from ncd.construct.trace import diagram
 from ncd.core.category import Diagram
 
 

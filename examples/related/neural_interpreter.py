@@ -11,10 +11,10 @@ Source: Rahaman et al., arXiv 2110.06399.
 
 from __future__ import annotations
 
-from ncd.build.derived import cosine, normalise, relabel
-from ncd.build.generators import parameter, reduce
-from ncd.build.notation import einsum, rearrange
-from ncd.build.trace import diagram, pointwise, size
+from ncd.construct.derived import cosine, normalise, relabel
+from ncd.construct.generators import parameter, reduce
+from ncd.construct.notation import einsum, rearrange
+from ncd.construct.trace import diagram, pointwise, size
 from ncd.core.category import Diagram
 from ncd.nn import exp, gelu, layer_norm
 from ncd.ops.scalar import TO_FLOAT

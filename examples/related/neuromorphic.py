@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from math import inf
 
-from ncd.build.derived import relabel
-from ncd.build.generators import constant, gather, parameter, reduce, segment, stop, where
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram, pointwise, size
+from ncd.construct.derived import relabel
+from ncd.construct.generators import constant, gather, parameter, reduce, segment, stop, where
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram, pointwise, size
 from ncd.core.category import Diagram
 from ncd.nn import exp, l2_norm, log, relu
 from ncd.ops.scalar import BOTH, TO_FLOAT

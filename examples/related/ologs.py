@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations, permutations, product
 from typing import NamedTuple
 
-from ncd.build.generators import opaque
+from ncd.construct.generators import opaque
 from ncd.core.category import Diagram, Ty
 from ncd.ops.control import Opaque
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ncd.algebra import solve as solving
 from ncd.core.argument import public
-from ncd.interpret.cost import solving
 
 solve = public(solving.solve)
 

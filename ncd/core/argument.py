@@ -16,8 +16,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from ncd.algebra.convert import Size
 from ncd.core.op import Operation
-from ncd.core.size import Size
 from ncd.errors import ArgumentError, NcdError, SizeArgumentError, shown
 
 F = TypeVar("F", bound=Callable)
@@ -186,9 +186,9 @@ def refusal(function: str, parameter: str, value: Any, want: str,
 def public_name(function: Callable) -> str:
     """The name under which a user finds a function: ``ncd.concat``, ``ncd.nn.linear``.
 
-    >>> from ncd.build import concat, pad
+    >>> from ncd.construct import concat, pad
     >>> public_name(concat), public_name(pad)
-    ('ncd.concat', 'ncd.build.pad')
+    ('ncd.concat', 'ncd.construct.pad')
     """
     name, module = function.__name__, function.__module__
     names = getattr(sys.modules.get(module.partition(".")[0]), "__all__", ())     # the face, if it is there
@@ -198,8 +198,8 @@ def public_name(function: Callable) -> str:
         return f"ncd.nn.{name}"
     if name in names:
         return f"ncd.{name}"
-    if module.startswith("ncd.build"):
-        return f"ncd.build.{name}"
+    if module.startswith("ncd.construct"):
+        return f"ncd.construct.{name}"
     return f"Diagram.{name}" if module == "ncd.face" else name
 
 
@@ -256,7 +256,7 @@ def public(function: F) -> F:
     Raises:
         ArgumentError: An argument of another kind than annotated.
 
-    >>> from ncd.build import concat
+    >>> from ncd.construct import concat
     >>> try:
     ...     concat(3)
     ... except ArgumentError as error:

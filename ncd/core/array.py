@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
+from ncd.algebra.convert import ONE, Size, as_size
 from ncd.core.axis import Axis
 from ncd.core.discopy import Ob
-from ncd.core.size import ONE, Size, as_size
 from ncd.errors import ArgumentError, AxisError, NcdError
 
 DTYPES = ("float", "int", "bool", "key")

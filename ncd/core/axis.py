@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ncd.core.grammar import is_name, normal
-from ncd.core.powers import is_rounded
-from ncd.core.size import Size, as_size
+from ncd.algebra.convert import Size, as_size
+from ncd.algebra.grammar import is_name, normal
+from ncd.algebra.powers import is_rounded
 from ncd.errors import AxisError, SizeError
 
 _NUMBER = re.compile(r"[0-9]+'*\Z")

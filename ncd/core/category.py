@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ncd.core.change import changed
-from ncd.core.compose import Rope, ends, flatten, leaves
 from ncd.core.discopy import Layer, Ob, Whiskerable, factory, markov
 from ncd.core.graph import Graph
 from ncd.core.layers import layers
+from ncd.core.rope import Rope, ends, flatten, leaves
 from ncd.core.signature import Ty
 from ncd.core.text import graph_repr
 from ncd.errors import ArityError, NcdError

@@ -8,7 +8,7 @@ from typing import Any
 from ncd.core.axis import all_fresh
 from ncd.core.graph import Graph
 from ncd.core.inside import holds_a_diagram
-from ncd.core.nested import once_each
+from ncd.core.once import once_each
 from ncd.core.record import Record, split_fields
 
 

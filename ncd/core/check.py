@@ -11,11 +11,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ncd.algebra.convert import Size
 from ncd.core.array import Array, listed
 from ncd.core.category import Diagram
 from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
-from ncd.core.size import Size
 from ncd.errors import NcdError, SizeError
 
 MAX_SHOWN = 20

@@ -14,7 +14,7 @@ from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
 
-from ncd.core.nested import once_each
+from ncd.core.once import once_each
 
 
 class Graph:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from ncd.algebra.convert import Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis
-from ncd.core.compose import Rope
-from ncd.core.size import Size
+from ncd.core.rope import Rope
 
 
 def diagrams_in(value: Any) -> Iterator[Any]:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from ncd.algebra.convert import Size, as_size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.guard import unguarded
 from ncd.core.record import Record, one_nan
-from ncd.core.size import Size, as_size
 
 if TYPE_CHECKING:
     from ncd.core.category import Diagram
@@ -77,7 +77,7 @@ class Operation(Record):
             which are at least 1; checked where a program knows the numbers.
         place: The name under which it keeps its parameters or keys, or None if it has none.
         tied: Whether equal places share those parameters.
-        glyph: A mark of its own in pictures (``ncd.build.Glyph``), or None.
+        glyph: A mark of its own in pictures (``ncd.construct.Glyph``), or None.
         any_dtype: The positions of the inputs whose entries are moved, not computed with:
             written for floats, they take integers, truth values and keys as well.
     """

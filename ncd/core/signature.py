@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ncd.algebra.convert import Size, parse_size
 from ncd.core.array import DTYPES, Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.discopy import Ob, factory, monoidal
-from ncd.core.size import Size, parse_size
 from ncd.errors import AxisError, NcdError, NotationError, pointed
 
 MAX_TEXT = 100_000

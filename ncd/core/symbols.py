@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ncd.algebra.convert import Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram
-from ncd.core.nested import once_each
+from ncd.core.once import once_each
 from ncd.core.op import Operation
-from ncd.core.size import Size
 
 NONE: frozenset[str] = frozenset()
 

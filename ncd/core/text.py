@@ -7,7 +7,7 @@ import textwrap
 
 from ncd.core.graph import Graph
 from ncd.core.inside import diagrams_in
-from ncd.core.nested import once_each
+from ncd.core.once import once_each
 from ncd.core.signature import Ty
 from ncd.errors import escaped
 

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ncd.core import formula
+from ncd.algebra import program as formula
+from ncd.algebra.convert import Size
 from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
-from ncd.core.size import Size
 from ncd.errors import SizeError
 
 MAX_SHOWN = 20

@@ -16,8 +16,8 @@ from ncd.core.inside import holds_a_diagram
 from ncd.core.op import Operation
 from ncd.errors import ArgumentError, ArityError, NcdError, RuleError, SizeError
 from ncd.interpret.derived import Derived
-from ncd.interpret.flat import expanded
 from ncd.ops.control import Broadcast, Opaque
+from ncd.traverse.flat import expanded
 
 
 class Step(NamedTuple):
@@ -122,7 +122,7 @@ class Interpretation:
         box: The rule of unlisted operations for ``"box"``.
         storage: What becomes of values that are stored; None where nothing does.
 
-    >>> from ncd.build.generators import elementwise
+    >>> from ncd.construct.generators import elementwise
     >>> from ncd.ops.pointwise import Map
     >>> count = Interpretation("count", {Map: lambda run, op, *depths: max(depths) + 1})
     >>> count(elementwise("tanh") >> elementwise("exp"), 0)

@@ -1,7 +1,7 @@
 """What joins JAX's programs and derivatives: the derivative that a program carries.
 
 A rule is wrapped in ``jax.custom_jvp``, and its tangents are those of
-:mod:`ncd.interpret.derivative.pushing`, run as programs: what ``reverse`` and ``forward`` say and what
+:mod:`ncd.interpret.derivative.jvp_rules`, run as programs: what ``reverse`` and ``forward`` say and what
 ``jax.grad`` and ``jax.jvp`` say of a program is one truth. Where the two agree at every point the rule
 stays as it is. What is not differentiated is the same program for XLA either way.
 """
@@ -21,10 +21,10 @@ from ncd.core.op import Operation
 from ncd.errors import RuleError
 from ncd.interpret.derivative.custom import refuse_one_way
 from ncd.interpret.derivative.derive import derive
+from ncd.interpret.derivative.jvp_rules import SEGMENT_SHARE, SHARE
 from ncd.interpret.derivative.policy import Policy
 from ncd.interpret.derivative.program import Linearise, Linearised
-from ncd.interpret.derivative.pushing import SEGMENT_SHARE, SHARE
-from ncd.interpret.derivative.scalar import has_special_points, is_selection, slope
+from ncd.interpret.derivative.scalar_rules import has_special_points, is_selection, slope
 from ncd.interpret.interpretation import Run
 from ncd.ops import scalar
 from ncd.ops.custom import CustomDerivative

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncd.build.combinators import residual
+from ncd.construct.combinators import residual
 from ncd.nn.activation import (
     abs,
     cos,
@@ -27,25 +27,10 @@ from ncd.nn.activation import (
     square,
     tanh,
 )
-from ncd.nn.attention import (
-    attention,
-    causal_mask,
-    window_mask,
-)
-from ncd.nn.block import (
-    post_norm,
-    pre_norm,
-    transformer_block,
-)
-from ncd.nn.convolution import (
-    convolution,
-    depthwise_separable,
-    star,
-)
-from ncd.nn.feedforward import (
-    feed_forward,
-    gated_feed_forward,
-)
+from ncd.nn.attention import attention, causal_mask, window_mask
+from ncd.nn.block import post_norm, pre_norm, transformer_block
+from ncd.nn.convolution import convolution, depthwise_separable, star
+from ncd.nn.feedforward import feed_forward, gated_feed_forward
 from ncd.nn.graph import (
     graph_convolution,
     graph_isomorphism,
@@ -54,72 +39,18 @@ from ncd.nn.graph import (
     readout,
     segment_softmax,
 )
-from ncd.nn.linear import (
-    embedding,
-    linear,
-    unembedding,
-)
-from ncd.nn.mixture import (
-    mixture_of_experts,
-    router,
-)
-from ncd.nn.multihead import (
-    cross_attention,
-    grouped_query_attention,
-    multi_head_attention,
-    self_attention,
-)
-from ncd.nn.normalise import (
-    batch_norm,
-    batch_norm_inference,
-    group_norm,
-    layer_norm,
-    rms_norm,
-)
-from ncd.nn.optimiser import (
-    adam,
-    sgd,
-)
-from ncd.nn.pooling import (
-    global_mean_pool,
-    max_pool,
-    mean_pool,
-    sum_pool,
-)
-from ncd.nn.position import (
-    learned_position,
-    rotary,
-    sinusoidal,
-)
-from ncd.nn.recurrent import (
-    bidirectional,
-    gru,
-    gru_cell,
-    lstm,
-    lstm_cell,
-    rnn,
-    rnn_cell,
-)
-from ncd.nn.softmax import (
-    cross_entropy,
-    log_softmax,
-    logsumexp,
-    softmax,
-)
-from ncd.nn.statespace import (
-    linear_recurrence,
-    selective_state_space,
-    state_space,
-)
-from ncd.nn.statistics import (
-    l2_norm,
-    l2_normalise,
-    mean,
-    variance,
-)
-from ncd.nn.stochastic import (
-    dropout,
-)
+from ncd.nn.linear import embedding, linear, unembedding
+from ncd.nn.mixture import mixture_of_experts, router
+from ncd.nn.multihead import cross_attention, grouped_query_attention, multi_head_attention, self_attention
+from ncd.nn.normalise import batch_norm, batch_norm_inference, group_norm, layer_norm, rms_norm
+from ncd.nn.optimiser import adam, sgd
+from ncd.nn.pooling import global_mean_pool, max_pool, mean_pool, sum_pool
+from ncd.nn.position import learned_position, rotary, sinusoidal
+from ncd.nn.recurrent import bidirectional, gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
+from ncd.nn.softmax import cross_entropy, log_softmax, logsumexp, softmax
+from ncd.nn.statespace import linear_recurrence, selective_state_space, state_space
+from ncd.nn.statistics import l2_norm, l2_normalise, mean, variance
+from ncd.nn.stochastic import dropout
 
 __all__ = [
     "abs",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from ncd.build.generators import elementwise
+from ncd.construct.generators import elementwise
 from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.errors import NcdError

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
-from ncd.build.align import reorder
-from ncd.build.generators import reduce, where
-from ncd.build.notation import axes_of, einsum, size_of
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.algebra.convert import Size, SizeLike
+from ncd.construct.align import reorder
+from ncd.construct.generators import reduce, where
+from ncd.construct.notation import axes_of, einsum, size_of
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram
-from ncd.core.size import Size, SizeLike
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.nn.softmax import read_empty, softmax
 from ncd.ops import scalar

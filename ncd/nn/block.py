@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ncd.build.align import describe
-from ncd.build.combinators import residual
-from ncd.build.derived import relabel
-from ncd.build.notation import axes_of
-from ncd.build.trace import trace
+from ncd.algebra.convert import SizeLike
+from ncd.construct.align import describe
+from ncd.construct.combinators import residual
+from ncd.construct.derived import relabel
+from ncd.construct.notation import axes_of
+from ncd.construct.trace import trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
-from ncd.core.size import SizeLike
 from ncd.errors import AxisError, NcdError
 from ncd.nn.activation import relu
 from ncd.nn.attention import Mask, undefined_without_keys

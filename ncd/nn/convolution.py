@@ -11,15 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ncd.build.generators import equal
-from ncd.build.notation import axes_of, one_axis, size_of
-from ncd.build.trace import pointwise, trace
+from ncd.algebra.convert import ZERO, PerAxis, Size, SizeLike
+from ncd.construct.generators import equal
+from ncd.construct.notation import axes_of, one_axis, size_of
+from ncd.construct.trace import pointwise, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
-from ncd.core.size import ZERO, PerAxis, Size, SizeLike
 from ncd.errors import AxisError, NotationError, SizeError
 from ncd.nn.defined import OnOneArray, placed
 from ncd.nn.linear import linear

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from ncd.build.notation import axes_of
+from ncd.construct.notation import axes_of
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.op import Operation, check_place

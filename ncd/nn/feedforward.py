@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ncd.build.notation import one_axis
-from ncd.build.trace import trace
+from ncd.construct.notation import one_axis
+from ncd.construct.trace import trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from math import inf
 
-from ncd.build.generators import elementwise, equal, gather, maximum, reduce, where
-from ncd.build.notation import axes_of, one_axis
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.construct.generators import elementwise, equal, gather, maximum, reduce, where
+from ncd.construct.notation import axes_of, one_axis
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ncd.build.notation import axes_of
-from ncd.build.trace import trace
+from ncd.construct.notation import axes_of
+from ncd.construct.trace import trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh

@@ -7,9 +7,9 @@ gathers the weights of the chosen experts for each token.
 
 from __future__ import annotations
 
-from ncd.build.generators import elementwise
-from ncd.build.notation import einsum, one_axis, size_of
-from ncd.build.trace import trace
+from ncd.construct.generators import elementwise
+from ncd.construct.notation import einsum, one_axis, size_of
+from ncd.construct.trace import trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh

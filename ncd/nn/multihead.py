@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ncd.build.derived import relabel
-from ncd.build.notation import axes_of, size_of
-from ncd.build.trace import Wire, trace
+from ncd.algebra.convert import Size, SizeLike
+from ncd.construct.derived import relabel
+from ncd.construct.notation import axes_of, size_of
+from ncd.construct.trace import Wire, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
-from ncd.core.size import Size, SizeLike
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.nn.attention import Mask, core, in_order, undefined_without_keys
 from ncd.nn.linear import project

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ncd.build.notation import axes_of, one_axis, size_of
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.algebra.convert import ONE, Size, SizeLike
+from ncd.construct.notation import axes_of, one_axis, size_of
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Diagram
-from ncd.core.size import ONE, Size, SizeLike
 from ncd.errors import SizeError
 from ncd.nn.defined import OnOneArray, nonnegative, placed, some_axes
 from ncd.nn.statistics import average

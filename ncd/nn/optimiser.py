@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ncd.build.trace import trace
+from ncd.construct.trace import trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ncd.build.notation import axes_of
+from ncd.algebra.convert import ONE, ZERO, PerAxis, Size
+from ncd.construct.notation import axes_of
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
-from ncd.core.size import ONE, ZERO, PerAxis, Size
 from ncd.errors import SizeError
 from ncd.nn.defined import OnOneArray
 from ncd.nn.window import Pair, Window, read_windows, unfold

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ncd.build.derived import relabel
-from ncd.build.reindexing import index
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.algebra.convert import Size, SizeLike, as_size
+from ncd.construct.derived import relabel
+from ncd.construct.reindexing import index
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Diagram
-from ncd.core.size import Size, SizeLike, as_size
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.nn.defined import OnOneArray, placed, some_axes
 from ncd.ops import scalar

@@ -10,10 +10,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-from ncd.build.generators import concat, elementwise
-from ncd.build.notation import axes_of, one_axis
-from ncd.build.reindexing import index
-from ncd.build.trace import Wire, trace
+from ncd.construct.generators import concat, elementwise
+from ncd.construct.notation import axes_of, one_axis
+from ncd.construct.reindexing import index
+from ncd.construct.trace import Wire, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from ncd.build.generators import gather
-from ncd.build.notation import one_axis
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.construct.generators import gather
+from ncd.construct.notation import one_axis
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Label

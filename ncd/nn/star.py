@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from ncd.algebra.convert import ZERO, Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, derived, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
-from ncd.core.size import ZERO, Size
 from ncd.errors import AxisError
 from ncd.nn.window import Window
 from ncd.ops.multilinear import Einsum, Reindex, Row, affine

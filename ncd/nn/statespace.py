@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ncd.build.notation import axes_of, einsum, one_axis, size_of
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.construct.notation import axes_of, einsum, one_axis, size_of
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Axis

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ncd.build.trace import Wire, pointwise, trace
+from ncd.algebra.convert import ONE
+from ncd.construct.trace import Wire, pointwise, trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.axis import Label
 from ncd.core.category import Diagram
-from ncd.core.size import ONE
 from ncd.nn.defined import OnOneArray, nonnegative, some_axes
 from ncd.ops import scalar
 from ncd.ops.monoid import SUM

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ncd.build.generators import where
-from ncd.build.trace import trace
+from ncd.algebra.convert import as_size
+from ncd.construct.generators import where
+from ncd.construct.trace import trace
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
 from ncd.core.op import Operation
-from ncd.core.size import as_size
 from ncd.errors import NcdError
 from ncd.nn.defined import placed
 from ncd.ops.source import Key, Random

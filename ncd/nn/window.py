@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from ncd.build.notation import size_of
+from ncd.algebra.convert import ONE, Size
+from ncd.construct.notation import size_of
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, derived, fresh
-from ncd.core.size import ONE, Size
 from ncd.errors import AxisError, SizeError
 from ncd.ops.multilinear import Reindex, Row, affine
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncd.core import codec
+from ncd.file import codec
 from ncd.ops.monoid import MONOIDS, SEMIRINGS, Monoid, Semiring
 from ncd.ops.scalar import SCALARS, ScalarFunction
 

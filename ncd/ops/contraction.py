@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ncd.core.size import Size
+from ncd.algebra.convert import Size
 from ncd.errors import SizeError
 
 ORDERS = ("least", "written")

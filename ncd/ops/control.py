@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ncd.algebra.convert import Size, as_size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram
 from ncd.core.op import Operation, check_place
-from ncd.core.size import Size, as_size
 from ncd.errors import ArityError, AxisError, SizeError
 from ncd.ops.picture import Glyph
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from ncd.algebra.convert import as_size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.op import Operation, leading_axes
-from ncd.core.size import as_size
 from ncd.errors import SizeError
 from ncd.ops.multilinear import union_axes
 

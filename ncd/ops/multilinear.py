@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
+from ncd.algebra.convert import ONE, ZERO, Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.op import Operation, lifted_axes, place_lifted
-from ncd.core.size import ONE, ZERO, Size
 from ncd.errors import AxisError, NcdError, SizeError
 from ncd.ops.contraction import ORDERS, Contraction, contractions, weight
 from ncd.ops.monoid import SUM_PRODUCT, Semiring
@@ -117,7 +117,7 @@ class Einsum(Operation):
         The order of least work at the sizes of the type. A symbol counts as one large number, the same for
         all: an order that is dearer at all sizes is never taken, and to bind sizes may change the order.
 
-        >>> from ncd.build.notation import einsum
+        >>> from ncd.construct.notation import einsum
         >>> print(einsum("i j, j k, k -> i").op.remark)
         by j k, k -> j; i j, j -> i
         >>> print(einsum("i j, j k, k -> i", order="written").op.remark)

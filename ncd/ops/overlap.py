@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ncd.algebra.convert import ONE, ZERO, Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation, place_lifted
-from ncd.core.size import ONE, ZERO, Size
 from ncd.errors import AxisError
 from ncd.ops.monoid import SUM
 from ncd.ops.multilinear import Reindex, Row, affine

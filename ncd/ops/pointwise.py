@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from ncd.algebra.convert import Size, as_size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.op import Operation
-from ncd.core.size import Size, as_size
 from ncd.errors import ArityError, AxisError
 from ncd.ops.monoid import Monoid
 from ncd.ops.multilinear import union_axes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ncd.core.size import ONE, ZERO, Size
+from ncd.algebra.convert import ONE, ZERO, Size
 
 
 def reading(labels: Sequence[str]) -> Callable[..., str]:

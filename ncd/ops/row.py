@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ncd.algebra.convert import ONE, Size, as_size
 from ncd.core.axis import Label
-from ncd.core.size import ONE, Size, as_size
 
 
 class Row(NamedTuple):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ncd.core import grammar
+from ncd.algebra import grammar
 from ncd.core.record import Record
 from ncd.errors import NotationError, SizeError
 

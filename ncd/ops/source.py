@@ -9,11 +9,11 @@ from fractions import Fraction
 from functools import cached_property
 from math import isfinite
 
+from ncd.algebra.convert import as_size
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.op import Operation, check_place
 from ncd.core.record import one_nan
-from ncd.core.size import as_size
 from ncd.errors import ArgumentError, NcdError
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ncd.interpret.cost.collective import Collective, Mesh, all_gather, all_reduce, all_to_all, reduce_scatter
-from ncd.interpret.cost.hierarchy import Hierarchy, hierarchy
-from ncd.interpret.cost.machine import MACHINES, Level, Link, Machine, machine
-from ncd.interpret.cost.recompute import Point, pareto
-from ncd.interpret.cost.roofline import Roofline, mixed, roofline
-from ncd.interpret.cost.schedule import Schedule, memory_profile, opened
-from ncd.interpret.cost.search import best_schedule
-from ncd.interpret.cost.sharded import Sharded, Sharding, sharded
+from ncd.plan.machine.levels import Hierarchy, hierarchy
+from ncd.plan.machine.machine import MACHINES, Level, Link, Machine, machine
+from ncd.plan.machine.roofline import Roofline, mixed, roofline
+from ncd.plan.memory.recompute import Point, pareto
+from ncd.plan.memory.schedule import Schedule, memory_profile, opened
+from ncd.plan.memory.search import best_schedule
+from ncd.plan.mesh.collective import Collective, Mesh, all_gather, all_reduce, all_to_all, reduce_scatter
+from ncd.plan.mesh.sharded import Sharded, Sharding, sharded
 
 __all__ = [
     "MACHINES", "Collective", "Hierarchy", "Level", "Link", "Machine", "Mesh", "Point", "Roofline",

@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ncd.core import files, serial
 from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
 from ncd.errors import MAX_SHOWN, PACKAGE, LoadError, told
+from ncd.file import files, serial
 
 LIBRARIES = tuple(os.path.join(path, "") for name, path in sysconfig.get_paths().items()
                   if name.endswith("lib"))
@@ -119,9 +119,9 @@ def _from_zoo(name: str) -> Diagram:
 @public
 def from_json(text: str | bytes, operations: Iterable[type] | Mapping[str, type] = (),
               source: str = "") -> Diagram:
-    """The diagram that a JSON text describes, see :func:`ncd.core.serial.from_json`."""
+    """The diagram that a JSON text describes, see :func:`ncd.file.serial.from_json`."""
     import ncd.nn
-    import ncd.ops.order
+    import ncd.ops.after
     import ncd.ops.overlap  # noqa: F401  (the operations defined in all are then known)
     return serial.from_json(text, operations, source)
 

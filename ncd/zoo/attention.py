@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ncd import nn
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram, size
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram, size
 from ncd.core.category import Diagram
 
 

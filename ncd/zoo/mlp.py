@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ncd import nn
-from ncd.build.notation import rearrange
+from ncd.construct.notation import rearrange
 from ncd.core.category import Diagram
 
 

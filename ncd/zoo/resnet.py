@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ncd import nn
-from ncd.build.notation import size_of
-from ncd.build.trace import Wire, diagram
+from ncd.construct.notation import size_of
+from ncd.construct.trace import Wire, diagram
 from ncd.core.category import Diagram
 
 

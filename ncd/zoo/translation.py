@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ncd import nn
-from ncd.build.trace import Wire, diagram, size, trace
+from ncd.construct.trace import Wire, diagram, size, trace
 from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ncd import nn
-from ncd.build.generators import concat
-from ncd.build.trace import diagram
+from ncd.construct.generators import concat
+from ncd.construct.trace import diagram
 from ncd.core.category import Diagram
 from ncd.errors import NcdError
 

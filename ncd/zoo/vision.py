@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ncd import nn
-from ncd.build.generators import concat, parameter
-from ncd.build.notation import einsum, rearrange
-from ncd.build.reindexing import index
-from ncd.build.trace import diagram, size
+from ncd.construct.generators import concat, parameter
+from ncd.construct.notation import einsum, rearrange
+from ncd.construct.reindexing import index
+from ncd.construct.trace import diagram, size
 from ncd.core.category import Diagram
 from ncd.errors import SizeError
 

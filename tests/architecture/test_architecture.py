@@ -15,8 +15,11 @@ from ncd.ops.primitive import BASIS
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "ncd").rglob("*.py"))
-LEVELS = ["errors", "core", "ops", "build", "nn", "zoo", "rewrite", "interpret", "plan", "analysis"]
-SYNTAX = ("errors", "core", "ops", "build", "nn", "zoo", "rewrite")
+FLOORS = [["errors"], ["algebra"], ["core"], ["file"], ["ops"], ["construct"], ["nn", "traverse"],
+          ["zoo", "interpret"], ["rewrite"], ["plan", "read"], ["analysis"], ["face"], ["command"]]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+SYNTAX = ("errors", "algebra", "core", "file", "ops", "construct", "nn", "traverse", "zoo", "rewrite")
+OUTSIDE = ("ncd", "ncd.__main__", "ncd.build")          # the package itself, and a former name of a room
 PUBLIC = {
     "Array", "Axis", "AxisError", "Diagram", "Interpretation", "NcdError", "Operation", "Ty",
     "build", "concat", "constant", "core", "cost", "custom_derivative", "diagram", "einsum",
@@ -45,39 +48,71 @@ def imports(path: Path) -> list[tuple[str, bool]]:
     return found
 
 
-def level(name: str) -> int | None:
+def room(name: str) -> str | None:
+    """The room of a module: the first part of its name below the package."""
     parts = name.split(".")
-    if parts[0] != "ncd" or len(parts) < 2:
-        return None
-    if parts[1] == "read":
-        return LEVELS.index("interpret")
-    return LEVELS.index(parts[1]) if parts[1] in LEVELS else None
+    return parts[1] if parts[0] == "ncd" and len(parts) > 1 and parts[1] in FLOOR else None
+
+
+MODULES = {module(path): path for path in SOURCES}
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of the package that a file names in imports, wherever and for whatever they stand."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ncd"):
+            modules |= {whole if (whole := f"{node.module}.{alias.name}") in MODULES else node.module
+                        for alias in node.names}
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names if alias.name in MODULES}
+    # The package and its submodule may share a name with a function: then the package is what is imported.
+    return modules - {module(path)}
+
+
+def test_every_file_stands_in_a_room():
+    assert [name for name in MODULES if room(name) is None] == sorted(OUTSIDE)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module)
-def test_imports_go_down_only(path):
-    here = level(module(path))
+def test_a_file_imports_from_lower_floors_and_its_own_room(path):
+    here = room(module(path))
     if here is None:
-        assert module(path) in ("ncd", "ncd.face", "ncd.cli", "ncd.process", "ncd.__main__")
         return
-    for name, _ in imports(path):
-        there = level(name)
-        assert there is None or there <= here, f"{module(path)} imports {name}, which is above it"
-        assert not name.startswith(("theory", "tests")), f"{module(path)} imports {name}"
+    for name in imported(path):
+        there = room(name)
+        allowed = (name == "ncd" and here == "command") or (there is not None and (
+            there == here or FLOOR[there] < FLOOR[here]))
+        assert allowed, f"{module(path)} imports {name}, which is not below it"
+    assert not [name for name, _ in imports(path) if name.startswith(("theory", "tests"))]
+
+
+def test_files_import_each_other_in_no_circle():
+    """Types alone count as well: what a file needs to be read is what it needs."""
+    edges = {name: imported(path) & set(MODULES) for name, path in MODULES.items() if name not in OUTSIDE}
+    edges = {name: targets - set(OUTSIDE) for name, targets in edges.items()}
+    left = dict(edges)
+    while free := [name for name, targets in left.items() if not targets & left.keys()]:
+        for name in free:
+            del left[name]
+    # What only reads a circle is left as well: take away those that nothing of the rest imports.
+    while last := [name for name in left if not any(name in targets for other, targets in left.items()
+                                                    if other != name)]:
+        for name in last:
+            del left[name]
+    assert not left, f"files in circles: {sorted(left)}"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module)
-def test_siblings_of_interpret_do_not_import_each_other(path):
+def test_meanings_do_not_import_each_other(path):
     parts = module(path).split(".")
-    if parts[:2] != ["ncd", "interpret"] or len(parts) < 3:
-        return
-    folders = {p.name for p in (ROOT / "ncd/interpret").iterdir() if p.is_dir()}
-    if parts[2] not in folders:
+    meanings = {p.name for p in (ROOT / "ncd/interpret").iterdir() if p.is_dir()}
+    if parts[:2] != ["ncd", "interpret"] or len(parts) < 3 or parts[2] not in meanings:
         return
     for name, _ in imports(path):
         other = name.split(".")
-        if other[:2] == ["ncd", "interpret"] and len(other) > 2 and other[2] in folders:
-            assert other[2] == parts[2], f"{module(path)} imports its sibling {name}"
+        if other[:2] == ["ncd", "interpret"] and len(other) > 2 and other[2] in meanings:
+            assert other[2] == parts[2], f"{module(path)} imports {name}, another meaning"
 
 
 def test_one_file_imports_discopy():
@@ -145,8 +180,8 @@ def _asserts(node: ast.AST) -> bool:
 
 def test_every_primitive_has_a_derivative_and_every_linear_one_a_transpose():
     """A scan has its own, in ``scanning``; what stands in neither table depends on nothing smoothly."""
-    from ncd.interpret.derivative.pushing import RULES, _constant
-    from ncd.interpret.derivative.turning import RULES as turned
+    from ncd.interpret.derivative.jvp_rules import RULES, _constant
+    from ncd.interpret.derivative.transpose_rules import RULES as turned
     from ncd.ops.control import Scan
     assert not [cls.__name__ for cls in BASIS if cls is not Scan and cls not in RULES]
     smooth = {cls for cls in BASIS if cls is not Scan and RULES[cls] is not _constant}
@@ -172,10 +207,10 @@ def test_the_package_names_no_workplace():
             assert not found, f"{path}: {found}"
 
 
-MAKERS = [name for name in ncd.build.__all__
-          if getattr(ncd.build, name).__annotations__.get("return") == "Diagram"]
+MAKERS = [name for name in ncd.construct.__all__
+          if getattr(ncd.construct, name).__annotations__.get("return") == "Diagram"]
 
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_what_builds_a_diagram_shows_an_example(name):
-    assert ">>>" in inspect.getdoc(getattr(ncd.build, name)), f"ncd.build.{name} has no running example"
+    assert ">>>" in inspect.getdoc(getattr(ncd.construct, name)), f"{name} has no running example"

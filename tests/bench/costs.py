@@ -35,7 +35,7 @@ def evaluated(points: int = 10_000) -> float:
     cost = ncd.zoo.encoder_decoder_transformer().cost()
     random = numpy.random.default_rng(0)
     sizes = {name: random.integers(1, 4096, points) for name in sorted(cost.exact["flops"].symbols)}
-    from ncd.core.formula import compiled
+    from ncd.algebra.program import compiled
     price = compiled({"flops": cost.exact["flops"]})
     return best(lambda: price(sizes))
 

@@ -5,7 +5,7 @@ The conventions, all of them strict (a block that follows none is an error, neve
 - ``python``: runs, in order, in one namespace a page. What ``print(...)   # text`` prints is
   ``text``. What is printed without such a comment is the ``text`` (or ``json``) block that follows.
   ``>>>`` lines are a doctest. A first line ``# name.py`` also saves the block as that file.
-- ``sh``: ``ncd ...`` runs through :func:`ncd.cli.main`; ``# exit code 2`` at the end of a line says
+- ``sh``: ``ncd ...`` runs through :func:`ncd.command.main.main`; ``# exit code 2`` at the end of a line says
   what it returns; its output is the ``text`` block that follows, if one does. The few commands
   that do not run here (``make``, ``pip``) are checked against the project's own files.
 - ``text`` and ``json`` stand only after a block that prints them; ``...`` matches anything.
@@ -28,7 +28,7 @@ import types
 from pathlib import Path
 from typing import NamedTuple
 
-from ncd.cli import main
+from ncd.command.main import main
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"(`{3,})([^\s`]*)(.*)\Z")

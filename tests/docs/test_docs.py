@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import ncd
-from ncd.cli import parser
-from ncd.core.serial import FORMAT, VERSION
+from ncd.command.main import parser
 from ncd.errors import NcdError
+from ncd.file.serial import FORMAT, VERSION
 from ncd.interpret.cost import CONVENTIONS, MEASURES
 from ncd.ops import MONOIDS, SEMIRINGS
 from ncd.ops.primitive import BASIS, Opaque

@@ -14,7 +14,7 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import Glyph, opaque
+from ncd.construct import Glyph, opaque
 
 HERE = Path(__file__).parent
 MADE = {

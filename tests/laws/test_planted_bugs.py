@@ -7,13 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ncd.build import align
+from ncd.algebra.convert import ZERO
+from ncd.construct import align
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
-from ncd.core.size import ZERO
-from ncd.interpret.derivative import cut, faster, pushing, turning
-from ncd.interpret.derivative.build import Builder
+from ncd.interpret.derivative import (
+    jvp_rules as pushing,
+)
+from ncd.interpret.derivative import (
+    overrides as faster,
+)
+from ncd.interpret.derivative import (
+    partial as cut,
+)
+from ncd.interpret.derivative import (
+    transpose_rules as turning,
+)
 from ncd.interpret.reference import REFERENCE
 from ncd.nn.softmax import Softmax, softmax
 from ncd.ops import scalar
@@ -23,6 +33,7 @@ from ncd.ops.monoid import MAX, SUM_PRODUCT
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View, affine
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.source import Key, Random
+from ncd.traverse.builder import Builder
 from tests.planted import Bugs, assert_caught
 from theory import FREE_MODEL, LAWS, MODELS, Model, jax_model, reference_model
 from theory.catalogue import CATALOGUE, Case

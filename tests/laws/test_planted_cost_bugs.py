@@ -7,11 +7,11 @@ from importlib import import_module
 
 import pytest
 
+from ncd.algebra.convert import ZERO, Size, extremum
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
-from ncd.core.size import ZERO, Size, extremum
 from ncd.interpret.cost import fusion, measurement
-from ncd.interpret.cost.measure import Meter, Total
+from ncd.interpret.cost.meter import Meter, Total
 from ncd.interpret.cost.rules import RULES, total_bytes
 from ncd.ops.control import Scan
 from ncd.ops.multilinear import Einsum, Reindex
@@ -19,7 +19,7 @@ from ncd.ops.pointwise import Map, Reduce
 from tests.planted import Bugs, assert_caught
 from theory import COST_MODEL
 
-measuring = import_module("ncd.interpret.cost.measure")     # the package has a function of that name
+measuring = import_module("ncd.interpret.cost.meter")     # the package has a function of that name
 BUGS = Bugs(COST_MODEL)
 bug = BUGS.caught_by
 

@@ -12,16 +12,16 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build.capture import is_written
-from ncd.build.generators import pad, repeat_axis, window
+from ncd.algebra.convert import Size
+from ncd.construct.capture import is_written
+from ncd.construct.generators import pad, repeat_axis, window
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import Size
 from ncd.core.symbols import hidden, in_arrays
 from ncd.errors import AmbiguityError
-from ncd.interpret.parameter import places
 from ncd.read import resolve
+from ncd.traverse.places import places
 
 FRESH = "u_1"
 MAPS = ("abs", "cos", "elu", "erf", "exp", "floor", "gelu", "gelu_tanh", "leaky_relu", "log", "negate",

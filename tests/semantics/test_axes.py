@@ -12,12 +12,12 @@ import jax
 import numpy as np
 import pytest
 
-from ncd.build.trace import trace
+from ncd.construct.trace import trace
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
-from ncd.core.serial import from_json, to_json
 from ncd.errors import NcdError
-from ncd.interpret.derivative import pushing
+from ncd.file.serial import from_json, to_json
+from ncd.interpret.derivative import jvp_rules as pushing
 from ncd.interpret.reference import REFERENCE, run
 from ncd.ops import scalar
 from ncd.ops.control import Broadcast

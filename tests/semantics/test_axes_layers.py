@@ -15,9 +15,9 @@ import pytest
 from ncd import nn
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
-from ncd.core.serial import from_json, to_json
-from ncd.interpret.parameter import build, places
+from ncd.file.serial import from_json, to_json
 from ncd.interpret.reference import run
+from ncd.traverse.places import build, places
 from tests.derivatives import difference, distance, point
 from tests.roles import labellings
 from tests.strategies import EXAMPLES

@@ -13,8 +13,8 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import generators
-from ncd.build.derived import one_hot
+from ncd.construct import generators
+from ncd.construct.derived import one_hot
 from ncd.core.category import Diagram, Ty
 from ncd.interpret.reference import run
 from ncd.ops import scalar
@@ -40,7 +40,7 @@ def multiplications(diagram: Diagram):
 
 
 def size(text):
-    return ncd.core.size.parse_size(text)
+    return ncd.algebra.convert.parse_size(text)
 
 
 def is_same(found: Diagram, wanted: Diagram, **sizes) -> bool:

@@ -10,9 +10,9 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.core.size import Size
+from ncd.algebra.convert import Size
 from ncd.interpret.cost import COST, measure
-from ncd.interpret.cost import taps as rules
+from ncd.interpret.cost.sparsity import taps as rules
 from ncd.ops.multilinear import affine
 from ncd.ops.overlap import Overlap
 

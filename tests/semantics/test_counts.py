@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ncd
-from ncd.build import generators as make
+from ncd.construct import generators as make
 from ncd.core.category import Diagram, Ty
 from ncd.errors import RuleError
 from ncd.interpret.cost import COST, measure, work
-from ncd.interpret.parameter import find, places
 from ncd.ops.matrix import Eigh
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.primitive import BASIS
 from ncd.ops.scalar import SCALARS, ScalarFunction
+from ncd.traverse.places import find, places
 from ncd.zoo.vision import vision_transformer
 from tests.counting import Loops, count
 from tests.derivatives import distance

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ncd import nn
-from ncd.build.trace import trace
+from ncd.construct.trace import trace
 from ncd.core.category import Diagram, Ty
 from tests.derivatives import Point, difference, distance, ours, point
 from tests.semantics.test_derivative import assert_as_jax, assert_transposes
@@ -29,7 +29,7 @@ def sources(layer: Diagram) -> Diagram:
 
 
 def _where(mask, x):
-    from ncd.build.generators import where
+    from ncd.construct.generators import where
     return where(mask, x, -1.5)
 
 

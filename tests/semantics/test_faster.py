@@ -13,7 +13,7 @@ from ncd import nn
 from ncd.core.category import Ty
 from ncd.interpret.jax import JAX
 from ncd.nn.star import Star
-from ncd.ops.order import After
+from ncd.ops.after import After
 from ncd.ops.overlap import Overlap
 from theory.random import values
 

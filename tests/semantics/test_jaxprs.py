@@ -9,9 +9,9 @@ from hypothesis import given
 
 import ncd
 from ncd import nn
+from ncd.algebra.convert import parse_size
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import parse_size
-from ncd.interpret.parameter import places
+from ncd.traverse.places import places
 from tests import jaxprs
 from tests.semantics.test_counts import drawn
 from tests.semantics.test_derivative_layers import CASES, at
@@ -99,7 +99,8 @@ BY_CAUSE = [
     ("remainder", ncd.elementwise("remainder", None, 3).on("x"), "operations", "6*x + 1"),
     ("holes", nn.convolution("x", "c -> e", 2, 2, bias=False, transpose=True).on("x c"),
      "operations", "4*c*e*x"),
-    ("blocks", ncd.build.window("x", "j=3", 2).on("x").reverse().backward, "operations", "(x + 1)//2 + 2")]
+    ("blocks", ncd.construct.window("x", "j=3", 2).on("x").reverse().backward,
+     "operations", "(x + 1)//2 + 2")]
 
 
 @pytest.mark.parametrize("cause, diagram, kind, formula", BY_CAUSE, ids=lambda item: str(item)[:30])

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 import pytest
 
-from ncd.build import generators as make
-from ncd.build.derived import bend, cup, normalise, relabel, unit
-from ncd.build.generators import elementwise, parameter, reduce, scan, window
-from ncd.build.notation import einsum, rearrange, reindex
-from ncd.build.trace import diagram, pointwise, size, trace
+from ncd.construct import generators as make
+from ncd.construct.derived import bend, cup, normalise, relabel, unit
+from ncd.construct.generators import elementwise, parameter, reduce, scan, window
+from ncd.construct.notation import einsum, rearrange, reindex
+from ncd.construct.trace import diagram, pointwise, size, trace
 from ncd.core.category import Diagram, Ty
 from ncd.interpret.reference import run
 from ncd.nn import mean

@@ -9,10 +9,10 @@ from hypothesis import given
 
 import ncd
 from ncd import nn
-from ncd.build.derived import relabel
-from ncd.build.trace import trace
+from ncd.algebra.convert import parse_size
+from ncd.construct.derived import relabel
+from ncd.construct.trace import trace
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import parse_size
 from ncd.interpret.cost import COST, measure, work
 from ncd.nn.softmax import Softmax
 from tests.allocator import Fused, peak

@@ -11,10 +11,10 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import index, iota, maximum, pad, slice_axis, solve
-from ncd.build.derived import relabel, unit
-from ncd.build.trace import trace
-from ncd.interpret.parameter import find, places
+from ncd.construct import index, iota, maximum, pad, slice_axis, solve
+from ncd.construct.derived import relabel, unit
+from ncd.construct.trace import trace
+from ncd.traverse.places import find, places
 from tests.derivatives import FAST, _replaced, distance, evaluated, point
 from tests.semantics.test_counts import differences
 from theory.random import parameters, values
@@ -72,7 +72,7 @@ def relative_bias(scores):
     apart = iota("x")() - iota("y")()
     near = abs(apart)
     far = ncd.elementwise("to_int")(2 + nn.log(maximum(near, 1) / 2) / np.log(8) * 2)
-    bucket = ncd.where(apart > 0, 4, 0) + ncd.where(near < 2, near, ncd.build.minimum(far, 3))
+    bucket = ncd.where(apart > 0, 4, 0) + ncd.where(near < 2, near, ncd.construct.minimum(far, 3))
     return scores + ncd.gather("b")(ncd.parameter("bias", "b=8 h")(), bucket)
 
 

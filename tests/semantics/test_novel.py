@@ -8,12 +8,12 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import index, iota
-from ncd.build.derived import relabel
-from ncd.build.generators import key, random, stop
+from ncd.construct import index, iota
+from ncd.construct.derived import relabel
+from ncd.construct.generators import key, random, stop
 from ncd.core.category import Diagram
 from ncd.interpret import reference
-from ncd.interpret.parameter import places
+from ncd.traverse.places import places
 from tests.allocator import peak
 from tests.semantics.test_counts import differences
 from tests.semantics.test_jaxprs import unexplained

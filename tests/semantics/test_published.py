@@ -7,7 +7,7 @@ import sympy
 
 import ncd
 from ncd import nn
-from ncd.core.size import Size, parse_size
+from ncd.algebra.convert import Size, parse_size
 from ncd.interpret.cost import measure
 from tests.gpt import CONTEXT, SIZES, TOKENS, at, gpt, loss
 from tests.rivals import CONTRACTIONS

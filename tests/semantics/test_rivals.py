@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from ncd.core.size import ZERO
+from ncd.algebra.convert import ZERO
 from tests import jaxprs
 from tests.bench.counters import TABLE, count
 from tests.rivals import CONTRACTIONS, ROWS, ratio

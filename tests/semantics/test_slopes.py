@@ -16,7 +16,7 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build.generators import eigh
+from ncd.construct.generators import eigh
 from ncd.ops import SEMIRINGS, Monoid, ScalarFunction, scalar
 from tests.derivatives import FAST
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncd.cli import main
+from ncd.command.main import main
 
 
 @pytest.fixture

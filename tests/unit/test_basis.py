@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sympy
 
-from ncd.core.size import Size
+from ncd.algebra.convert import Size
 from ncd.errors import NotationError, SizeError
 from ncd.interpret import reference
 from ncd.interpret.cost import RULES as COST_RULES

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 import ncd
-from ncd.build import generators as make
-from ncd.build.notation import einsum
+from ncd.construct import generators as make
+from ncd.construct.notation import einsum
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import ncd
-from ncd import cli
-from ncd.interpret import trial
+from ncd.analysis import agreement as trial
+from ncd.command import main as cli
 from ncd.interpret.cost import MEASURES, RATIOS
 from ncd.interpret.cost.breakdown import CUTS
 from tests.semantics.test_zoo import SIZES
@@ -40,7 +40,7 @@ fixed = relu.bind(x=3)
 
 @ncd.diagram("x -> x")
 def noisy(x):
-    from ncd.build.generators import key, random
+    from ncd.construct.generators import key, random
     return x + random("normal", "x")(key()())
 
 @dataclass(frozen=True)
@@ -483,7 +483,7 @@ def test_python_m_ncd_and_its_exit_code():
 
 
 def test_show_and_cost_load_neither_jax_nor_sympy():
-    code = ("import sys; from ncd.cli import main; code = main(sys.argv[1:]); "
+    code = ("import sys; from ncd.command.main import main; code = main(sys.argv[1:]); "
             "print(code, 'jax' in sys.modules, 'sympy' in sys.modules)")
     for arguments in (["show", "m.py:attention"], ["cost", "m.py:attention", "-s", "x=2"], ["--help"]):
         assert process("-c", code, *arguments).stdout.splitlines()[-1] == "0 False False", arguments

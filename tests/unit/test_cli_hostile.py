@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from ncd.cli import main
+from ncd.command.main import main
 
 FILE = """\
 import atexit, sys, threading, time
@@ -146,7 +146,7 @@ def test_what_a_file_prints_later_is_not_in_the_answer(ncd_says):
 
 
 def test_an_error_of_our_own_is_not_the_files(ncd_says, monkeypatch):
-    from ncd.interpret import report
+    from ncd.command import report
     monkeypatch.setattr(report, "described", lambda *arguments: 1 / 0)
     assert ncd_says("show", "m.py:good")[0] == 3
 

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from ncd import cli
-from ncd.cli import main
-from ncd.interpret import report
+from ncd.command import main as cli
+from ncd.command import report
+from ncd.command.main import main
 
 FILE = """\
 import ncd

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ncd.build.derived import bend, cosine, cup, diagonal, normalise, one_hot, relabel, unit
-from ncd.build.generators import elementwise, gather, index, parameter, reduce, stop
-from ncd.build.notation import einsum, rearrange
-from ncd.build.trace import diagram
+from ncd.construct.derived import bend, cosine, cup, diagonal, normalise, one_hot, relabel, unit
+from ncd.construct.generators import elementwise, gather, index, parameter, reduce, stop
+from ncd.construct.notation import einsum, rearrange
+from ncd.construct.trace import diagram
 from ncd.errors import AxisError
 from ncd.interpret.reference import run
 

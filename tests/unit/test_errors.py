@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from ncd import errors
-from ncd.build.generators import elementwise, reduce
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram
+from ncd.construct.generators import elementwise, reduce
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Functor
 from ncd.errors import NcdError, NotationError, pointed, user_location

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd import nn
-from ncd.build import generators as make
-from ncd.core.size import Size, as_size
+from ncd.algebra.convert import Size, as_size
+from ncd.command import report
+from ncd.construct import generators as make
 from ncd.errors import NcdError, SizeError, escaped
-from ncd.interpret import report
 from ncd.interpret.cost import breakdown, table
 from ncd.interpret.draw import FORMATS
 from tests.strategies import examples

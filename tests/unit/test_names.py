@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd import nn
-from ncd.build.generators import pad, slice_axis
-from ncd.core.size import Size, as_size, parse_size
+from ncd.algebra.convert import Size, as_size, parse_size
+from ncd.construct.generators import pad, slice_axis
 from ncd.ops.source import number_text
 
 

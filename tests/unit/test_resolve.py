@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import ncd
-from ncd.build import generators as make
-from ncd.build.notation import einsum
+from ncd.construct import generators as make
+from ncd.construct.notation import einsum
 from ncd.core.category import Diagram
 from ncd.errors import LoadError
 from ncd.read import resolve
@@ -242,7 +242,7 @@ def test_json_that_is_wrong_says_which_file_and_where(folder):
 
 def test_json_that_is_too_long_is_not_read(folder, monkeypatch):
     (folder / "long.json").write_text(PRODUCT.to_json())
-    monkeypatch.setattr("ncd.core.files.MAX_BYTES", 10)
+    monkeypatch.setattr("ncd.file.files.MAX_BYTES", 10)
     assert "at most 10" in refused("long.json")
 
 

@@ -12,18 +12,18 @@ from typing import NamedTuple
 import pytest
 
 import ncd
-from ncd.build import generators as make
-from ncd.build.notation import einsum, rearrange
+from ncd.algebra.convert import Size, maximum, minimum
+from ncd.construct import generators as make
+from ncd.construct.notation import einsum, rearrange
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram, Ty
-from ncd.core.codec import ROWS
-from ncd.core.fields import array_text, axis_text, fields_of, size_text
 from ncd.core.op import Operation
-from ncd.core.serial import from_json, known_operations, to_json
 from ncd.core.signature import parse_axis, parse_type
-from ncd.core.size import Size, maximum, minimum
 from ncd.errors import LoadError, NcdError, OutputError, SizeError
+from ncd.file.codec import ROWS
+from ncd.file.fields import array_text, axis_text, fields_of, size_text
+from ncd.file.serial import from_json, known_operations, to_json
 from ncd.ops.control import Block, Broadcast, Opaque
 from ncd.ops.monoid import SUM, Monoid
 from ncd.ops.multilinear import Reindex

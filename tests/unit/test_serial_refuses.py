@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import pytest
 
 import ncd
-from ncd.build import generators as make
-from ncd.build.notation import einsum
-from ncd.core import serial
+from ncd.construct import generators as make
+from ncd.construct.notation import einsum
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram
 from ncd.core.check import check
 from ncd.core.op import Operation
-from ncd.core.serial import from_json, to_json
 from ncd.errors import LoadError
+from ncd.file import serial
+from ncd.file.serial import from_json, to_json
 from ncd.ops.control import Block
 from ncd.ops.scalar import ScalarFunction
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ncd.algebra.convert import Size
 from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
-from ncd.core.size import Size
 from ncd.errors import InputError, RuleError
 from ncd.interpret.cost.convention import CONVENTIONS, Convention, convention
 from ncd.interpret.cost.cost import Cost
-from ncd.interpret.cost.discount import all_used, known
 from ncd.interpret.cost.measures import MEASURES, RATIOS
 from ncd.interpret.cost.rules import RULES, OperationCost, work
-from ncd.interpret.cost.taps import FASTER
+from ncd.interpret.cost.sparsity.options import all_used, known
+from ncd.interpret.cost.sparsity.taps import FASTER
 from ncd.interpret.interpretation import Interpretation
 
 COST = Interpretation("cost", RULES, FASTER)
@@ -34,15 +34,15 @@ def measure(diagram: Diagram, convention_: Convention | str | None = None,
         partial: Count what has a rule, and say what has none (:meth:`Cost.coverage`), instead of
             raising an error.
         taps: ``"dense"``, or ``"valid"``: of a convolution only the taps count that fall on the array and
-            not on its padding, as libraries and XLA count them; see :mod:`ncd.interpret.cost.taps`.
+            not on its padding, as libraries and XLA count them; see :mod:`ncd.interpret.cost.sparsity.taps`.
         masks: ``"dense"``; ``"skip"``: entries that a mask removes do not count; or {number of an input:
             how many entries of this mask are true}, which a mask that is an input needs. See
-            :mod:`ncd.interpret.cost.masking`. Bytes, depth and memory stay as they are.
+            :mod:`ncd.interpret.cost.sparsity.masking`. Bytes, depth and memory stay as they are.
     Raises:    RuleError: An operation without a rule; never counted as zero. InputError: A mask that is an
                input without its count; a count for what is no mask. SizeError: Taps of a kernel that is no
                number; a count that cannot be.
 
-    >>> from ncd.build.generators import elementwise
+    >>> from ncd.construct.generators import elementwise
     >>> print(measure(elementwise("sigmoid").on("x")).exact["flops"])
     3*x
     >>> from ncd import nn

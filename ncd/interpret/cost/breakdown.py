@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from ncd.algebra.assume import Assumptions
+from ncd.algebra.asymptotics import leading
+from ncd.algebra.convert import ONE, ZERO, Size
+from ncd.algebra.regime import elasticity
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
-from ncd.core.size import ONE, ZERO, Size
 from ncd.errors import InputError
 from ncd.interpret.cost import table
-from ncd.interpret.cost.algebra import leading
-from ncd.interpret.cost.assume import Assumptions
-from ncd.interpret.cost.flat import leaves
-from ncd.interpret.cost.measure import SUMS, Meter, Total
+from ncd.interpret.cost.leaves import leaves
 from ncd.interpret.cost.measurement import Measurement
-from ncd.interpret.cost.regime import elasticity
+from ncd.interpret.cost.meter import SUMS, Meter, Total
 from ncd.interpret.cost.rows import AxisRow, Row, Rows
 from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.multilinear import Einsum
@@ -167,7 +167,7 @@ def _parts(cost: Measurement, diagram: Diagram, prefix: tuple[str, ...], learned
 def kind(op: Operation) -> str:
     """What a primitive is called whatever its axes: its class and its function.
 
-    >>> from ncd.build import generators
+    >>> from ncd.construct import generators
     >>> kind(generators.elementwise("exp").graph.ops[0]), kind(generators.reduce("max", "x").graph.ops[0])
     ('map exp', 'reduce max')
     """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ncd.core import formula
+from ncd.algebra import program as formula
+from ncd.algebra.convert import Size
+from ncd.algebra.javascript import javascript
 from ncd.core.argument import public
-from ncd.core.javascript import javascript
-from ncd.core.size import Size
 from ncd.core.text import hung
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import breakdown, table
@@ -15,7 +15,7 @@ from ncd.interpret.cost.coverage import Coverage
 from ncd.interpret.cost.growth import Regimes
 from ncd.interpret.cost.measurement import Measurement
 from ncd.interpret.cost.measures import MEASURES
-from ncd.interpret.parameter import shares_text
+from ncd.traverse.places import shares_text
 
 
 class Cost(Measurement, Regimes):
@@ -44,7 +44,7 @@ class Cost(Measurement, Regimes):
         taps, masks: What is discounted, see :func:`ncd.interpret.cost.measure`; ``masked`` names each mask
             with how many of its entries are true.
 
-    >>> from ncd.build.notation import einsum
+    >>> from ncd.construct.notation import einsum
     >>> einsum("y k, x k -> y x").cost().flops
     2*k*x*y
     """
@@ -55,7 +55,7 @@ class Cost(Measurement, Regimes):
 
         Parameters:
             language: ``"python"`` (a function; its helpers ``floor``, ``maximum``, … are those of
-                :mod:`ncd.core.formula`) or ``"javascript"`` (an expression in an object ``s``).
+                :mod:`ncd.algebra.program`) or ``"javascript"`` (an expression in an object ``s``).
             measures: Those wanted; all in Python, the FLOPs in JavaScript, where none is named.
         Raises:    InputError: Another language, or an unknown measure.
         """

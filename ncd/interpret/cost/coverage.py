@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ncd.core.size import ZERO, Size
+from ncd.algebra.convert import ZERO, Size
 from ncd.errors import escaped
 from ncd.interpret.cost import breakdown
 from ncd.interpret.cost.measurement import Measurement

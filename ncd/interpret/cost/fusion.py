@@ -16,20 +16,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from ncd.algebra.convert import Size
 from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.op import Operation
-from ncd.core.size import Size
-from ncd.interpret.cost.flat import flatten, memory_roots
-from ncd.interpret.cost.measure import Meter, Total
+from ncd.interpret.cost.leaves import flatten, memory_roots
+from ncd.interpret.cost.meter import Meter, Total
 from ncd.interpret.cost.rules import appends, array_bytes, is_view
-from ncd.interpret.flat import expanded
 from ncd.ops.control import Scan
 from ncd.ops.indexed import Gather
 from ncd.ops.multilinear import Reindex
 from ncd.ops.pointwise import Map
 from ncd.ops.source import Constant, Iota, Parameter
+from ncd.traverse.flat import expanded
 
 MOST = 200_000
 """Blocks are opened up to so many operations; beyond, each block is fused by itself."""

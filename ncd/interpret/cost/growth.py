@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+from ncd.algebra import asymptotics as algebra
+from ncd.algebra import regime
+from ncd.algebra.convert import Size
 from ncd.core.argument import public
 from ncd.core.category import Diagram
-from ncd.core.size import Size
 from ncd.errors import InputError, SizeError
-from ncd.interpret.cost import algebra, breakdown, regime
+from ncd.interpret.cost import breakdown
 
 
 class Regimes:
@@ -99,7 +101,7 @@ class Regimes:
                   assume: Iterable[str] | str = (), **sizes):
         """Where one block costs more than another, along an axis: a condition on its size.
 
-        Raises:    See :meth:`part` and :func:`ncd.interpret.cost.regime.where_greater`.
+        Raises:    See :meth:`part` and :func:`ncd.algebra.regime.where_greater`.
 
         >>> from ncd import nn
         >>> block = nn.transformer_block("x m", "f", heads="h", width="k").bind(f="4*m", k="m/h")
@@ -161,7 +163,7 @@ def _powers(expression, axes) -> list:
     """The distinct products of axes in the terms of an expression, to collect by."""
     import sympy
 
-    from ncd.core.size import symbol
+    from ncd.algebra.convert import symbol
     letters = {symbol(name) for name in axes}
     return list(dict.fromkeys(
         sympy.Mul(*(factor for factor in sympy.Mul.make_args(term) if factor.free_symbols & letters))

@@ -6,22 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 
-from ncd.core import formula
+from ncd.algebra import program as formula
+from ncd.algebra.convert import ZERO, Size
+from ncd.algebra.numbers import numbers_of
 from ncd.core.category import Diagram
-from ncd.core.numbers import numbers_of
 from ncd.core.pause import without_collection
-from ncd.core.size import ZERO, Size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import fusion
 from ncd.interpret.cost.convention import Convention
-from ncd.interpret.cost.masking import Found, Masking, Options
-from ncd.interpret.cost.measure import Meter, Total, longest
 from ncd.interpret.cost.measures import MEASURES, RATIOS, quotient
+from ncd.interpret.cost.meter import Meter, Total, longest
 from ncd.interpret.cost.rules import array_bytes, total_bytes
-from ncd.interpret.cost.support import UNKNOWN
+from ncd.interpret.cost.sparsity.masking import Found, Masking, Options
+from ncd.interpret.cost.sparsity.support import UNKNOWN
 from ncd.interpret.derived import Derived
 from ncd.interpret.interpretation import Interpretation
-from ncd.interpret.parameter import places
+from ncd.traverse.places import places
 
 
 class Measurement:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ncd.core.size import Size
+from ncd.algebra.convert import Size
 from ncd.errors import escaped as visible
 
 

@@ -9,10 +9,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from ncd.algebra.convert import ONE, ZERO, Size, SizeLike, extremum
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.op import Operation, lifted_axes
-from ncd.core.size import ONE, ZERO, Size, SizeLike, extremum
 from ncd.interpret.cost.convention import Convention
 from ncd.ops.control import Broadcast, Opaque, Scan
 from ncd.ops.indexed import Gather, Segment

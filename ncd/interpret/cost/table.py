@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from ncd.core.size import ZERO, Size
+from ncd.algebra import pretty as written
+from ncd.algebra.convert import ZERO, Size
 from ncd.core.text import TIE, WIDTH, hung
 from ncd.errors import escaped as visible
-from ncd.interpret.cost import written
 from ncd.interpret.cost.measurement import Measurement
 from ncd.interpret.cost.measures import MEASURES, RATIOS
 from ncd.interpret.cost.rows import Row, Rows, counted

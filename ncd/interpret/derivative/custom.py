@@ -13,10 +13,10 @@ from ncd.core.category import Diagram
 from ncd.core.inside import diagrams_in
 from ncd.core.op import Operation
 from ncd.errors import ArityError, AxisError, NcdError, RuleError
-from ncd.interpret.derivative.build import Builder, extracted
 from ncd.interpret.derivative.program import Transpose, Transposed
 from ncd.ops.control import Broadcast
 from ncd.ops.custom import CustomDerivative, LinearMap
+from ncd.traverse.builder import Builder, extracted
 
 
 @public

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncd.interpret.derivative.jobs import solve
-from ncd.interpret.derivative.linearising import linearise, push
+from ncd.interpret.derivative.linearise import linearise, push
 from ncd.interpret.derivative.program import Linearise, Push, Transpose
-from ncd.interpret.derivative.transposing import transpose
+from ncd.interpret.derivative.transpose import transpose
+from ncd.traverse.jobs import solve
 
 JOBS = {Linearise: linearise, Push: push, Transpose: transpose}
 """The job that answers each request."""

@@ -6,12 +6,11 @@ map and a fold. They stand here and not in the operations, which are faster as t
 
 from __future__ import annotations
 
+from ncd.algebra.convert import ONE
 from ncd.core.array import Array
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
 from ncd.core.op import Operation
-from ncd.core.size import ONE
-from ncd.interpret.derivative.build import Builder
 from ncd.ops import scalar
 from ncd.ops.control import Scan
 from ncd.ops.indexed import Segment
@@ -19,6 +18,7 @@ from ncd.ops.monoid import MAX, MIN, SUM, SUM_PRODUCT, Monoid
 from ncd.ops.multilinear import Einsum, View
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.source import Constant, Iota
+from ncd.traverse.builder import Builder
 
 DIFFERENTIABLE = (SUM, MAX, MIN)
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from ncd.algebra.convert import ZERO, Size
 from ncd.core.argument import public
 from ncd.core.array import Array
 from ncd.core.category import Diagram
 from ncd.core.pause import without_collection
-from ncd.core.size import ZERO, Size
 from ncd.errors import AxisError, InputError, NcdError, escaped
-from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.custom import refuse_one_way
 from ncd.interpret.derivative.derive import derive
 from ncd.interpret.derivative.order import Ordered
-from ncd.interpret.derivative.parameters import Hoisted, keep
 from ncd.interpret.derivative.policy import Policy, PolicyLike, Wrt, as_policy
 from ncd.interpret.derivative.program import Linearise, Linearised, Push, Transpose
-from ncd.interpret.parameter import Path, Slot
+from ncd.traverse.builder import Builder
+from ncd.traverse.hoist import Hoisted, keep
+from ncd.traverse.places import Path, Slot
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ncd.errors import InputError
-from ncd.interpret.parameter import Path, build, find
+from ncd.traverse.places import Path, build, find
 
 
 class Ordered:

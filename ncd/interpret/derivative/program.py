@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ncd.core.category import Diagram
-from ncd.interpret.derivative.build import Builder
 from ncd.interpret.derivative.policy import Policy
 from ncd.ops.source import Constant
+from ncd.traverse.builder import Builder
 
 
 class Linearise(NamedTuple):

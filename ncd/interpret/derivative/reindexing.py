@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ncd.algebra.convert import ONE, ZERO, Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
-from ncd.core.size import ONE, ZERO, Size
-from ncd.interpret.derivative.build import Builder
 from ncd.ops import scalar
 from ncd.ops.monoid import SUM
 from ncd.ops.multilinear import Reindex, Row, View, affine
 from ncd.ops.overlap import Overlap, is_bijective, solved
 from ncd.ops.pointwise import Reduce
 from ncd.ops.source import Iota
+from ncd.traverse.builder import Builder
 
 
 def transposed_reindex(build: Builder, op: Reindex, w: int) -> int:

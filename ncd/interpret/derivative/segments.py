@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+from ncd.algebra.convert import ZERO, Size, maximum, minimum
 from ncd.core.axis import Axis, fresh
 from ncd.core.category import Diagram
-from ncd.core.size import ZERO, Size, maximum, minimum
-from ncd.interpret.derivative.build import Builder
 from ncd.ops.control import Scan
 from ncd.ops.multilinear import Concat, Reindex, View, affine
+from ncd.traverse.builder import Builder
 
 
 def segmented(op: Scan, segment: str | int) -> Diagram:

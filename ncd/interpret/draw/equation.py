@@ -14,12 +14,12 @@ from ncd.core.category import Diagram
 from ncd.core.graph import Graph
 from ncd.core.inside import diagrams_in
 from ncd.errors import AxisError, NcdError, escaped
+from ncd.interpret.draw.layout.blocks import levels, scene_of
 from ncd.interpret.draw.linked import Links, checked_links, regions, text_scene, unlinked
-from ncd.interpret.draw.mathtext import ROMAN, word
-from ncd.interpret.draw.nested import levels, scene_of
 from ncd.interpret.draw.picture import draw
-from ncd.interpret.draw.scene import Scene, Text
-from ncd.interpret.draw.style import Style
+from ncd.interpret.draw.scene.mathtext import ROMAN, word
+from ncd.interpret.draw.scene.scene import Scene, Text
+from ncd.interpret.draw.scene.style import Style
 from ncd.ops.control import Block
 
 SIGN_SIZE, NOTE_SIZE, ROOM = 26.0, 13.0, 22.0
@@ -118,7 +118,7 @@ def equation(*sides, signs: str | Sequence[str] = "=", notes: Sequence[str] = ()
     (x -> x) = (x -> x)
     >>> print(equation(Diagram.id(x), Diagram.id(x).block("wire"), Diagram.copy(x), signs=["=", "↦"]))
     (x -> x) = (x -> x) ↦ (x -> x, x)
-    >>> from ncd.build.generators import elementwise
+    >>> from ncd.construct.generators import elementwise
     >>> print(equation(elementwise("relu"), elementwise("tanh")))
     (() -> ()) = (() -> ()) (claimed)
     """

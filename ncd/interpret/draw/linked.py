@@ -11,10 +11,10 @@ from itertools import pairwise
 
 from ncd.core.op import Operation
 from ncd.errors import NcdError
-from ncd.interpret.draw.mathtext import ITALIC, MONO, ROMAN, Run, Runs, plain, runs_width
-from ncd.interpret.draw.measure import printable
-from ncd.interpret.draw.palette import LINKS
-from ncd.interpret.draw.scene import REGION, Element, Scene, Shown, Text, Wire, rectangle
+from ncd.interpret.draw.scene.mathtext import ITALIC, MONO, ROMAN, Run, Runs, plain, runs_width
+from ncd.interpret.draw.scene.metrics import printable
+from ncd.interpret.draw.scene.palette import LINKS
+from ncd.interpret.draw.scene.scene import REGION, Element, Scene, Shown, Text, Wire, rectangle
 
 FORMULA_SIZE, CODE_SIZE, LINE = 19.0, 12.5, 17.5
 APART = 40.0         # two marks of one operation that are further apart are two regions

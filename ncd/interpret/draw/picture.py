@@ -1,6 +1,6 @@
 """Drawing: a diagram to a scene of wires, marks and labels, then to a file.
 
->>> from ncd.build.notation import einsum
+>>> from ncd.construct.notation import einsum
 >>> picture = svg(einsum("y k, x k -> y x"))
 >>> picture.startswith("<svg ") and picture.endswith("</svg>\\n")
 True
@@ -12,14 +12,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ncd.core import files
 from ncd.core.argument import public
 from ncd.errors import NcdError, OutputError
-from ncd.interpret.draw.measure import MARGIN, THEMES
-from ncd.interpret.draw.nested import levels, opened_mark, scene_of
-from ncd.interpret.draw.scene import Scene
-from ncd.interpret.draw.style import NARROWEST, Style, style_of
-from ncd.interpret.draw.svg import write
+from ncd.file import files
+from ncd.interpret.draw.formats.svg import write
+from ncd.interpret.draw.layout.blocks import levels, opened_mark, scene_of
+from ncd.interpret.draw.scene.metrics import MARGIN, THEMES
+from ncd.interpret.draw.scene.scene import Scene
+from ncd.interpret.draw.scene.style import NARROWEST, Style, style_of
 
 TRIES = 3
 
@@ -29,12 +29,12 @@ def svg(diagram, depth: int = 0, theme: str = "light", **options) -> str:
     """A diagram or an equation as the text of an SVG picture, in the style of Neural Circuit Diagrams.
 
     Parameters:
-        depth, theme, options: See :class:`ncd.interpret.draw.style.Style`.
+        depth, theme, options: See :class:`ncd.interpret.draw.scene.style.Style`.
     """
     style = style_of({"depth": depth, "theme": theme, **options})
     outlined = None
     if style.text_as_paths:
-        from ncd.interpret.draw.outline import path_data as outlined
+        from ncd.interpret.draw.formats.outline import path_data as outlined
     return write(*_scene(diagram, style), THEMES[style.theme], outlined, style.width)
 
 
@@ -47,7 +47,7 @@ def _scene(diagram, style: Style, apart: bool = False) -> tuple[Scene, str]:
 
 
 def _tex(diagram, depth: int = 0, **options) -> str:
-    from ncd.interpret.draw import tex
+    from ncd.interpret.draw.formats import tex
     style = _without_paths(style_of({"depth": depth, **options}), "TikZ")
     return tex.write(*_scene(diagram, style), THEMES[style.theme], style.width)
 
@@ -63,12 +63,12 @@ def _without_paths(style: Style, what: str) -> Style:
 def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
     """A diagram as Unicode text, at most as wide as the terminal or as so many characters.
 
-    >>> from ncd.build.generators import elementwise
+    >>> from ncd.construct.generators import elementwise
     >>> print(text(elementwise("tanh").on("x"), width=40), end="")
     x   ▸  tanh ▸   x
     ───────────────────
     """
-    from ncd.interpret.draw import terminal
+    from ncd.interpret.draw.formats import terminal
     style, limit = _without_paths(style_of({"depth": depth, **options}), "a text"), terminal.columns(width)
     if style.theme != "light":
         raise NcdError(f"a text has no colours, so no theme {style.theme!r}",
@@ -86,20 +86,20 @@ def text(diagram, depth: int = 0, width: int | None = None, **options) -> str:
 
 
 def _png(diagram, depth: int = 0, **options) -> bytes:
-    from ncd.interpret.draw import raster
+    from ncd.interpret.draw.formats import raster
     style = style_of({"depth": depth, **options})
     return raster.png(*_scene(diagram, style), THEMES[style.theme], style.width)
 
 
 def _pdf(diagram, depth: int = 0, **options) -> bytes:
-    from ncd.interpret.draw import raster
+    from ncd.interpret.draw.formats import raster
     style = style_of({"depth": depth, **options})
     return raster.pdf(*_scene(diagram, style), THEMES[style.theme], style.width)
 
 
 def html(diagram, depth: int = 0, measures=None, price=None, widths=None, **options) -> str:
-    """A diagram as one HTML page, see :mod:`ncd.interpret.draw.live`."""
-    from ncd.interpret.draw import live
+    """A diagram as one HTML page, see :mod:`ncd.interpret.draw.formats.html`."""
+    from ncd.interpret.draw.formats import html as live
     style = _without_paths(style_of({"depth": depth, **options}), "a page")
     title = getattr(diagram, "title", None)
     shown = diagram if hasattr(diagram, "scene") else _diagram(diagram)
@@ -127,11 +127,11 @@ def draw(diagram, path: str | os.PathLike | None = None, depth: int = 0, theme: 
         page: For HTML, ``measures``, ``price`` and ``widths``: the costs that the page shows.
         options: ``width``, ``names``, ``multi``, ``legend``, ``fences``, ``memory``,
             ``text_as_paths``: see
-            :class:`ncd.interpret.draw.style.Style`.
+            :class:`ncd.interpret.draw.scene.style.Style`.
     Raises:    OutputError: Another suffix, a renderer that is not installed, or a file that cannot be
                written; a file that stood there before is then untouched.
 
-    >>> from ncd.build.generators import elementwise
+    >>> from ncd.construct.generators import elementwise
     >>> print("<title>() -&gt; ()</title>" in draw(elementwise("relu")))
     True
     """

@@ -13,8 +13,8 @@ from ncd.interpret.interpretation import Run
 from ncd.interpret.jax.precision import COMPUTED, precise
 from ncd.interpret.jax.rules import move
 from ncd.nn.star import Star
+from ncd.ops.after import After
 from ncd.ops.multilinear import Row
-from ncd.ops.order import After
 from ncd.ops.overlap import Overlap
 
 

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ncd.algebra.numbers import as_count
 from ncd.core.argument import public
 from ncd.core.category import Diagram
-from ncd.core.numbers import as_count
 from ncd.errors import ArgumentError, NcdError, SizeError, shown
 from ncd.interpret.derived import Derived
-from ncd.interpret.parameter import Slot, build, opens, places
+from ncd.traverse.places import Slot, build, opens, places
 
 
 @public
@@ -30,7 +30,7 @@ def init(diagram: Diagram, key: Any = 0, dtype=jnp.float32, **sizes: int) -> dic
     Raises:    SizeError: A symbol without a number (all of them are listed); a derived size that is no
                positive whole number.
 
-    >>> from ncd.build.generators import parameter
+    >>> from ncd.construct.generators import parameter
     >>> init(parameter("weight", "m k"), 0, m=2, k=3)["weight"].shape
     (2, 3)
     """

@@ -7,12 +7,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ncd.algebra.numbers import as_count
 from ncd.core.argument import public
 from ncd.core.category import Diagram
-from ncd.core.numbers import as_count
 from ncd.core.symbols import symbols
 from ncd.errors import InputError
 from ncd.interpret.derived import Derived
+from ncd.interpret.inputs import read_sizes, require_sizes
 from ncd.interpret.interpretation import Interpretation, Run
 from ncd.interpret.jax.faster import FASTER
 from ncd.interpret.jax.index import is_known
@@ -20,11 +21,10 @@ from ncd.interpret.jax.init import as_key
 from ncd.interpret.jax.precision import STORAGE, as_integers, precisely
 from ncd.interpret.jax.rules import READS, RULES, State
 from ncd.interpret.jax.scalar import OVERRIDES
-from ncd.interpret.parameter import find, places
 from ncd.interpret.positions import require_positions
-from ncd.interpret.sizes import read_sizes, require_sizes
 from ncd.interpret.stated import stated
 from ncd.ops.scalar import RELU
+from ncd.traverse.places import find, places
 
 # JAX has ½ for relu at 0; its sigmoid, gelu … have the derivative that is stated.
 JAX = Interpretation("jax", precisely(stated(RULES, set(OVERRIDES) - {RELU}), READS), FASTER, storage=STORAGE)
@@ -101,7 +101,7 @@ def compile_diagram(diagram: Diagram, interpretation: Interpretation = JAX, **si
         sizes: Numbers for symbols that the inputs do not fix.
     Raises:    RuleError: An operation without a rule.
 
-    >>> from ncd.build.generators import elementwise
+    >>> from ncd.construct.generators import elementwise
     >>> float(compile_diagram(elementwise("relu"))(jnp.float32(-2.0)))
     0.0
     """

@@ -17,7 +17,6 @@ from ncd.interpret.jax.init import place_key
 from ncd.interpret.jax.precision import COMPUTED, MOVED, STORED, as_integers, rounded, wide, widened
 from ncd.interpret.jax.reindex import reindex
 from ncd.interpret.jax.scalar import FUNCTIONS, OVERRIDES
-from ncd.interpret.parameter import find
 from ncd.ops.control import Broadcast, Scan
 from ncd.ops.indexed import Gather, Segment
 from ncd.ops.matrix import Eigh, Solve
@@ -25,6 +24,7 @@ from ncd.ops.monoid import MONOIDS, SUM_PRODUCT, Monoid
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Constant, Iota, Key, Parameter, Random
+from ncd.traverse.places import find
 
 
 class State(NamedTuple):

@@ -9,12 +9,12 @@ import numpy
 from ncd.core.argument import public
 from ncd.core.category import Diagram
 from ncd.errors import InputError, shown
+from ncd.interpret.inputs import read_sizes
 from ncd.interpret.interpretation import Interpretation
-from ncd.interpret.parameter import places
 from ncd.interpret.positions import require_positions
 from ncd.interpret.reference.rules import RULES, State
 from ncd.interpret.reference.whole import refuse_wide
-from ncd.interpret.sizes import read_sizes
+from ncd.traverse.places import places
 
 REFERENCE = Interpretation("reference", RULES)
 
@@ -35,7 +35,7 @@ def run(diagram: Diagram, *inputs, params: Any = None, key: int | None = None,
                not hold: a JAX program would wrap it. SizeError: An unfixed size.
                RuleError: An operation without a rule.
 
-    >>> from ncd.build.generators import reduce
+    >>> from ncd.construct.generators import reduce
     >>> float(run(reduce("sum", "x"), [1.0, 2.0, 3.5]))
     6.5
     """

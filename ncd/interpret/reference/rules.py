@@ -12,7 +12,6 @@ import numpy as np
 from ncd.core.array import Array
 from ncd.errors import InputError
 from ncd.interpret.interpretation import Run
-from ncd.interpret.parameter import find
 from ncd.interpret.reference.pairs import LETTERS, by_pairs, diagonal
 from ncd.interpret.reference.whole import refuse_wide, whole
 from ncd.ops import scalar
@@ -23,6 +22,7 @@ from ncd.ops.monoid import SUM_PRODUCT, Monoid
 from ncd.ops.multilinear import Concat, Einsum, Reindex, View
 from ncd.ops.pointwise import Map, Reduce, Stop, TopK
 from ncd.ops.source import Constant, Iota, Key, Parameter, Random
+from ncd.traverse.places import find
 
 
 class State(NamedTuple):

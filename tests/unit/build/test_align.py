@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 
 import ncd
-from ncd.build import align
-from ncd.build.align import equations
-from ncd.build.generators import (
+from ncd.algebra.convert import Size
+from ncd.algebra.unify import unify
+from ncd.construct import align
+from ncd.construct.align import equations
+from ncd.construct.generators import (
     elementwise,
     gather,
     iota,
@@ -25,13 +27,11 @@ from ncd.build.generators import (
     scan,
     segment,
 )
-from ncd.build.mend import missing_axes
-from ncd.build.notation import einsum, rearrange
-from ncd.build.trace import diagram, trace
-from ncd.build.unify import unify
+from ncd.construct.notation import einsum, rearrange
+from ncd.construct.suggest import missing_axes
+from ncd.construct.trace import diagram, trace
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import Size
 from ncd.errors import AmbiguityError, ArityError, AxisError, SizeError
 from ncd.interpret.reference import run
 from ncd.ops.control import Block, Broadcast

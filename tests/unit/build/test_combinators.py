@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from ncd.build.combinators import residual
-from ncd.build.generators import elementwise, parameter, reduce
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram
+from ncd.construct.combinators import residual
+from ncd.construct.generators import elementwise, parameter, reduce
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram
 from ncd.core.category import Diagram, Ty
 from ncd.errors import AmbiguityError, AxisError, NcdError, NotationError, SizeError
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.ops.control import Block, Scan
+from ncd.traverse.places import places
 from tests.strategies import diagrams, examples
 
 relu, tanh, add = map(elementwise, ("relu", "tanh", "add"))

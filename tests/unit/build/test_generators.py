@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ncd.build import generators as make
-from ncd.build.generators import elementwise
-from ncd.build.trace import trace
+from ncd.algebra.convert import Size
+from ncd.construct import generators as make
+from ncd.construct.generators import elementwise
+from ncd.construct.trace import trace
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import Size
 from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, NotationError, SizeError
 from ncd.interpret.reference import run
 from ncd.ops.monoid import Monoid

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ncd.build.derived import unit
-from ncd.build.generators import repeat_axis
-from ncd.build.notation import (
+from ncd.algebra.convert import Size
+from ncd.construct.derived import unit
+from ncd.construct.generators import repeat_axis
+from ncd.construct.notation import (
     axes_of,
     einsum,
     labels_of,
@@ -18,10 +19,9 @@ from ncd.build.notation import (
     reindex,
     size_of,
 )
-from ncd.build.trace import diagram
+from ncd.construct.trace import diagram
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram
-from ncd.core.size import Size
 from ncd.errors import AxisError, NcdError, NotationError, SizeError
 from ncd.interpret.reference import run
 from ncd.ops.monoid import MAX, SEMIRINGS
@@ -52,12 +52,12 @@ TYPOS = [  # pattern, column, what is wrong, what may be meant
     ("y k, x k -> y z", 14, "z, which no input has",
      'ncd.einsum("y k, x k -> y") >> ncd.rearrange("y -> y z")'),
     ("a -> b=2 a", 5, "b, which no input has", 'ncd.rearrange("a -> b=2 a")'),
-    ("a -> a b=2", 7, "b, which no input has", 'ncd.build.repeat_axis("b=2")'),
+    ("a -> a b=2", 7, "b, which no input has", 'ncd.construct.repeat_axis("b=2")'),
     ("(a b) c -> (a d) c", 14, "d, which no input has", "write b"), ("() -> z", 6, "z, which", "repeat_axis"),
     ("a a b -> a c", 11, "c, which no input has", 'ncd.einsum("a a b -> a") >> ncd.rearrange("a -> a c")'),
     ("-> a=3 b", 3, "a, which no input has", 'ncd.constant(1.0, "a=3 b")'),
     ("x x -> x x", 9, "x stands twice in the output", "write x and x'"),
-    ("a -> a a", 7, "a stands twice in the output", 'ncd.build.derived.unit("a", "a\'")'),
+    ("a -> a a", 7, "a stands twice in the output", 'ncd.construct.derived.unit("a", "a\'")'),
     ("a b -> (a b) a", 13, "a stands twice in the output", "write a and a'"),
     ("x x, x k -> x k", 2, "x stands twice in one of several", 'ncd.einsum("x x -> x")'),
     ("k, (a a) k -> k", 6, "a stands twice in one of several", "write a and a'")]

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import ncd
-from ncd.build import generators as make
-from ncd.build.generators import elementwise, parameter, where
-from ncd.build.notation import einsum
-from ncd.build.trace import Wire, diagram, pointwise, size, trace
+from ncd.algebra.convert import Size
+from ncd.construct import generators as make
+from ncd.construct.generators import elementwise, parameter, where
+from ncd.construct.notation import einsum
+from ncd.construct.trace import Wire, diagram, pointwise, size, trace
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import Size
 from ncd.errors import AmbiguityError, ArityError, AxisError, NcdError, NotationError, SizeError
 from ncd.interpret.reference import run
 from ncd.ops import scalar
@@ -324,7 +324,8 @@ def test_a_size_follows_the_call():
     np.testing.assert_allclose(run(again, np.ones((1, 9))), np.full((1, 9), 1 / 3))
 
 
-@pytest.mark.parametrize("body, fix", [(lambda x: x[0], "ncd.build.index"), (lambda x: x @ x, "ncd.einsum"),
+@pytest.mark.parametrize("body, fix", [(lambda x: x[0], "ncd.construct.index"),
+                                       (lambda x: x @ x, "ncd.einsum"),
                                        (lambda x: np.ones(3) @ x, "ncd.einsum")])
 def test_indexing_and_products_of_wires_say_what_to_write(body, fix):
     with pytest.raises(NcdError) as caught:

@@ -18,9 +18,9 @@ from ncd import nn
 from ncd.core.argument import checks_of, public, public_name
 from ncd.errors import ArgumentError, NcdError, SizeError, shown
 
-MODULES = ("ncd", "ncd.build", "ncd.build.derived", "ncd.nn", "ncd.interpret.cost",
+MODULES = ("ncd", "ncd.construct", "ncd.construct.derived", "ncd.nn", "ncd.interpret.cost",
            "ncd.interpret.derivative", "ncd.interpret.draw", "ncd.interpret.jax", "ncd.interpret.reference",
-           "ncd.build.combinators", "ncd.face")
+           "ncd.construct.combinators", "ncd.face")
 
 
 WRONG = [None, 3, -1, 2.5, float("nan"), "", "→", b"x", object(), [1, "x"], {}, np.arange(3.0), int, 1j,
@@ -118,7 +118,8 @@ def test_methods_refuse_wrong_kinds(method, tmp_path, monkeypatch):
             assert foreign(function, attempt) is None, shown(value)
 
 
-@pytest.mark.parametrize("function", [ncd.where, ncd.build.maximum, ncd.build.minimum, ncd.build.equal])
+@pytest.mark.parametrize("function", [
+    ncd.where, ncd.construct.maximum, ncd.construct.minimum, ncd.construct.equal])
 def test_wires_and_numbers_refuse_wrong_kinds(function):
     count = 3 if function is ncd.where else 2
     for place in range(count):
@@ -153,7 +154,7 @@ def test_a_refusal_names_the_function_the_value_and_an_example():
 
 
 def test_an_operation_stands_for_its_diagram():
-    assert ncd.build.residual(nn.relu.on("x").op) == ncd.build.residual(nn.relu.on("x"))
+    assert ncd.construct.residual(nn.relu.on("x").op) == ncd.construct.residual(nn.relu.on("x"))
 
 
 def test_where_a_function_fails_its_arguments_are_held_against_their_kinds():

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncd.algebra.convert import Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label, fresh
 from ncd.core.category import Ty
-from ncd.core.size import Size
 from ncd.errors import AxisError, NcdError, SizeError
 from tests.strategies import arrays, examples
 

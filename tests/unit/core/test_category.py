@@ -17,14 +17,14 @@ import ncd.ops.multilinear as multilinear
 import ncd.ops.pointwise as pointwise
 import ncd.ops.scalar as scalar
 import ncd.ops.source as source
-from ncd.build import generators as make
-from ncd.build.generators import elementwise, key, opaque, parameter, scan
-from ncd.build.notation import einsum, rearrange, reindex
-from ncd.build.trace import diagram
+from ncd.algebra.convert import Size
+from ncd.construct import generators as make
+from ncd.construct.generators import elementwise, key, opaque, parameter, scan
+from ncd.construct.notation import einsum, rearrange, reindex
+from ncd.construct.trace import diagram
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Box, Category, Copy, Diagram, Discard, Functor, Swap, Ty
-from ncd.core.size import Size
 from ncd.core.text import listing
 from ncd.errors import ArityError, AxisError, NcdError, SizeError
 from ncd.interpret.reference import run

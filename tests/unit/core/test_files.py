@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ncd.core import files
 from ncd.errors import LoadError, OutputError
+from ncd.file import files
 from ncd.read.resolve import load
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="files of POSIX")
@@ -272,7 +272,7 @@ def test_the_longest_name(folder):
 # A signal comes at each point of a write; one process, a fork for each.
 SIGNALLED = """
 import os, signal, sys
-from ncd.core import files
+from ncd.file import files
 
 files.CHUNK = 1000
 os.chdir(sys.argv[1])

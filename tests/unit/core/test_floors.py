@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncd.core.size import ZERO, Size, maximum, parse_size
+from ncd.algebra.convert import ZERO, Size, maximum, parse_size
 from tests.strategies import examples
 
 x, y, k = map(Size.symbol, ("x", "y", "k"))

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncd.core import formula
-from ncd.core.javascript import javascript
-from ncd.core.size import Size, parse_size
+from ncd.algebra import program as formula
+from ncd.algebra.convert import Size, parse_size
+from ncd.algebra.javascript import javascript
 from ncd.errors import SizeError
 from ncd.zoo import ZOO
 from tests.strategies import EXAMPLES, examples

@@ -11,12 +11,12 @@ import time
 import pytest
 from hypothesis import given
 
-from ncd.build.generators import constant, elementwise, key, parameter, random
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram, trace
+from ncd.construct.generators import constant, elementwise, key, parameter, random
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram, trace
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
-from ncd.core.nested import once_each
+from ncd.core.once import once_each
 from tests.strategies import diagrams, examples
 
 relu, tanh, exp, add = map(elementwise, ("relu", "tanh", "exp", "add"))
@@ -203,7 +203,8 @@ def test_dead_nodes_with_a_place_keep_diagrams_apart():
 
 
 def test_names_of_dead_nodes_do_not_depend_on_the_process():
-    code = ("import ncd; from ncd.build.generators import parameter; from ncd.build.trace import trace; "
+    code = ("import ncd; from ncd.construct.generators import parameter; "
+            "from ncd.construct.trace import trace; "
             "d = trace(lambda: [parameter('w', a)() for a in ('x', 'y', 'z=3', 'k 2')] and None, ()); "
             "g = d.graph; print([(g.places[n], str(g.ops[n].array)) for n in sorted(g.places)])")
     found = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,

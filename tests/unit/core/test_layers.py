@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import given
 
-from ncd.build.generators import elementwise
+from ncd.construct.generators import elementwise
 from ncd.core.category import Box, Copy, Diagram, Discard, Layer, Swap, Ty
 from tests.strategies import diagrams, examples
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given
 
-from ncd.build.generators import elementwise, gather, key, parameter, reduce, window
-from ncd.build.notation import einsum
-from ncd.build.trace import trace
+from ncd.algebra.convert import ONE, Size
+from ncd.construct.generators import elementwise, gather, key, parameter, reduce, window
+from ncd.construct.notation import einsum
+from ncd.construct.trace import trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.category import Diagram, Ty
 from ncd.core.op import Operation, lifted_axes, place_lifted, transform
-from ncd.core.size import ONE, Size
 from ncd.errors import AxisError, NcdError
 from ncd.ops.control import Block, Opaque, Scan
 from ncd.ops.monoid import SUM

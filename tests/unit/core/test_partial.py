@@ -71,7 +71,7 @@ def test_a_discopy_that_is_imported_before_is_left_alone():
 
 
 def test_python_may_strip_docstrings():
-    code = "from ncd.cli import main; assert False; print(main(['show', 'mlp_recogniser']), " \
+    code = "from ncd.command.main import main; assert False; print(main(['show', 'mlp_recogniser']), " \
            "main(['cost', 'mlp_recogniser', '--by', 'block']), main(['zoo']))"
     done = python("-c", code, PYTHONOPTIMIZE="2")
     assert done.stderr == "" and done.stdout.endswith("0 0 0\n") and "linear" in done.stdout

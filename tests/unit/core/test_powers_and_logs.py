@@ -16,16 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ncd
-from ncd.build import opaque
-from ncd.core import formula
-from ncd.core.javascript import exact, javascript
-from ncd.core.normal import at_least
-from ncd.core.size import Size, maximum, minimum, parse_size
+from ncd.algebra import asymptotics as algebra
+from ncd.algebra import program as formula
+from ncd.algebra import regime
+from ncd.algebra.assume import Assumptions
+from ncd.algebra.convert import Size, maximum, minimum, parse_size
+from ncd.algebra.javascript import exact, javascript
+from ncd.algebra.normal import at_least
+from ncd.algebra.solve import solve
+from ncd.construct import opaque
 from ncd.errors import InputError, NcdError, NotationError, SizeError
-from ncd.interpret.cost import algebra, regime
-from ncd.interpret.cost.assume import Assumptions
-from ncd.interpret.cost.solving import solve
-from ncd.interpret.sizes import _solve
+from ncd.interpret.inputs import _solve
 from tests.strategies import examples
 
 NAMES = ("k", "n", "x")

@@ -15,8 +15,8 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncd.core.grammar import parse
-from ncd.core.size import ONE, ZERO, Size, as_size, maximum, minimum, parse_size
+from ncd.algebra.convert import ONE, ZERO, Size, as_size, maximum, minimum, parse_size
+from ncd.algebra.grammar import parse
 from ncd.errors import NotationError, SizeError
 from tests.strategies import examples
 
@@ -408,7 +408,7 @@ def test_a_sum_of_ten_thousand_terms():
 def test_a_pickle_is_equal_in_a_process_with_other_hashes():
     size = parse_size("max(x, (y + 1)//2)*k**(-1/2)")
     hash(size)
-    code = ("import pickle, sys; from ncd.core.size import parse_size; "
+    code = ("import pickle, sys; from ncd.algebra.convert import parse_size; "
             "a = pickle.loads(bytes.fromhex(sys.argv[1])); b = parse_size(sys.argv[2]); "
             "assert a == b and hash(a) == hash(b) and a in {b}; print('equal')")
     done = subprocess.run([sys.executable, "-c", code, pickle.dumps(size).hex(), str(size)],

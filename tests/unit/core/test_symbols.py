@@ -10,7 +10,7 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build.trace import diagram
+from ncd.construct.trace import diagram
 from ncd.core.symbols import hidden, shown, symbols
 from ncd.ops.control import Block
 from ncd.ops.source import Initialiser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ncd.core.size import ZERO, Size, parse_size
+from ncd.algebra.convert import ZERO, Size, parse_size
 
 NAMES = ("x", "y", "k")
 

@@ -42,7 +42,7 @@ def compiled(name: str) -> str:
     import numpy as np
     from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-    from ncd.interpret.parameter import build, places
+    from ncd.traverse.places import build, places
     diagram, axes, outputs = MODELS[name]
     mesh = Mesh(np.array(jax.devices()).reshape(2, 2), tuple(MESH))
 

@@ -10,11 +10,11 @@ import sympy
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ncd.core.formula import compiled
-from ncd.core.size import ZERO, Size, parse_size, symbol
+from ncd.algebra.asymptotics import changes, coefficients, halved, leading, limit, positive_roots
+from ncd.algebra.convert import ZERO, Size, parse_size, symbol
+from ncd.algebra.program import compiled
+from ncd.algebra.regime import where_greater
 from ncd.errors import SizeError
-from ncd.interpret.cost.algebra import changes, coefficients, halved, leading, limit, positive_roots
-from ncd.interpret.cost.regime import where_greater
 from tests.strategies import EXAMPLES, examples
 from tests.unit.cost.formulas import nested, points, polynomials
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ncd.core.size import Size, parse_size
+from ncd.algebra.assume import Assumptions
+from ncd.algebra.convert import Size, parse_size
 from ncd.errors import NcdError, NotationError, SizeError
-from ncd.interpret.cost.assume import Assumptions
 from tests.strategies import EXAMPLES, examples
 from tests.unit.cost.formulas import NAMES, nested, polynomials
 

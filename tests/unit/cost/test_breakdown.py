@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd import nn
-from ncd.build import generators as make
-from ncd.build.generators import elementwise, parameter, scan
-from ncd.build.trace import trace
+from ncd.algebra.convert import ZERO, Size, parse_size
+from ncd.construct import generators as make
+from ncd.construct.generators import elementwise, parameter, scan
+from ncd.construct.trace import trace
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import ZERO, Size, parse_size
 from ncd.errors import InputError, SizeError
 from ncd.interpret.cost import measure
 from ncd.interpret.cost.breakdown import ADDED, by_operation, kind
-from ncd.interpret.cost.measure import SUMS
+from ncd.interpret.cost.meter import SUMS
 from ncd.zoo import ZOO
 from tests.strategies import EXAMPLES, diagrams, examples, samplers
 from theory.recurrence import step

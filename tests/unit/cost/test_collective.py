@@ -12,13 +12,12 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import generators as make
-from ncd.build.notation import axes_of, cospan, einsum, rearrange
+from ncd.algebra.convert import Size, as_size
+from ncd.construct import generators as make
+from ncd.construct.notation import axes_of, cospan, einsum, rearrange
 from ncd.core.array import Array
-from ncd.core.size import Size, as_size
 from ncd.errors import NcdError, SizeError
 from ncd.interpret import reference
-from ncd.interpret.cost.placement import RULES, placement
 from ncd.nn.star import Star
 from ncd.ops.multilinear import Reindex, affine
 from ncd.ops.overlap import Overlap
@@ -35,6 +34,7 @@ from ncd.plan import (
     reduce_scatter,
     sharded,
 )
+from ncd.plan.mesh.placement import RULES, placement
 from tests.unit.cost.meshes import MESH, MODELS, SIZES
 
 ROOT = Path(__file__).parents[3]

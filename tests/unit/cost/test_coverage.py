@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 
 from ncd import nn
-from ncd.build.generators import elementwise, opaque
+from ncd.algebra.convert import ZERO, Size, parse_size
+from ncd.construct.generators import elementwise, opaque
 from ncd.core.category import Diagram
-from ncd.core.size import ZERO, Size, parse_size
 from ncd.errors import RuleError
 from ncd.interpret.cost import COST, measure, work
 from ncd.interpret.interpretation import Interpretation

@@ -7,12 +7,12 @@ from hypothesis import given
 
 import ncd
 from ncd import nn
-from ncd.build import generators as make
-from ncd.build.generators import elementwise, parameter, scan
-from ncd.build.notation import einsum, rearrange
-from ncd.build.trace import trace
+from ncd.algebra.convert import ZERO, parse_size
+from ncd.construct import generators as make
+from ncd.construct.generators import elementwise, parameter, scan
+from ncd.construct.notation import einsum, rearrange
+from ncd.construct.trace import trace
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import ZERO, parse_size
 from ncd.interpret.cost import fusion, measure
 from ncd.zoo import ZOO
 from tests.strategies import EXAMPLES, diagrams, examples

@@ -7,15 +7,15 @@ import math
 import pytest
 
 import ncd
-from ncd.build.generators import elementwise, iota, reduce, where
-from ncd.build.notation import einsum
-from ncd.build.trace import pointwise, trace
+from ncd.algebra.convert import Size
+from ncd.algebra.regime import dominant, where_greater
+from ncd.construct.generators import elementwise, iota, reduce, where
+from ncd.construct.notation import einsum
+from ncd.construct.trace import pointwise, trace
 from ncd.core.category import Diagram
 from ncd.core.signature import parse_type
-from ncd.core.size import Size
 from ncd.errors import LoadError, NcdError, SizeError
 from ncd.interpret.cost import Convention
-from ncd.interpret.cost.regime import dominant, where_greater
 from ncd.nn.pooling import max_pool
 from ncd.ops import scalar
 from ncd.ops.monoid import SUM, Monoid, Semiring

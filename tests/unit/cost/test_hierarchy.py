@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd import nn
-from ncd.build.generators import elementwise, parameter
-from ncd.build.notation import einsum
-from ncd.core.size import Size, as_size
+from ncd.algebra.convert import Size, as_size
+from ncd.construct.generators import elementwise, parameter
+from ncd.construct.notation import einsum
 from ncd.errors import NcdError, SizeError
-from ncd.interpret.cost.flat import flatten, memory_roots
+from ncd.interpret.cost.leaves import flatten, memory_roots
 from ncd.ops.multilinear import Einsum
 from ncd.ops.pointwise import Map, Reduce
 from ncd.ops.source import Parameter

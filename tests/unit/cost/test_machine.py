@@ -6,8 +6,8 @@ import pytest
 
 from ncd.errors import NcdError
 from ncd.interpret.cost.convention import EXPRESSION
-from ncd.interpret.cost.machine import WIDTHS, in_dtype, in_values, width
 from ncd.plan import MACHINES, Level, Link, Machine, machine
+from ncd.plan.machine.machine import WIDTHS, in_dtype, in_values, width
 
 FIGURES = [  # name, dtype, FLOP/s, bytes/s, bytes: the vendors' figures, written again
     ("h100", "float16", 989e12, 3.35e12, 80e9), ("h100", "float8", 1979e12, 3.35e12, 80e9),

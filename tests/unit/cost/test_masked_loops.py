@@ -7,10 +7,10 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build.generators import elementwise, iota, scan, where
-from ncd.build.notation import einsum
-from ncd.build.trace import pointwise
-from ncd.core.size import Size
+from ncd.algebra.convert import Size
+from ncd.construct.generators import elementwise, iota, scan, where
+from ncd.construct.notation import einsum
+from ncd.construct.trace import pointwise
 from ncd.ops import scalar
 from tests.skipping import count
 from tests.unit.cost.test_masks import adds_up, agree, formula, made

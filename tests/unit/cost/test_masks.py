@@ -10,14 +10,15 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import generators
-from ncd.build.generators import elementwise, iota, where
-from ncd.build.notation import einsum
-from ncd.build.trace import pointwise, trace
+from ncd.algebra import count as region
+from ncd.algebra.convert import ZERO, Size
+from ncd.construct import generators
+from ncd.construct.generators import elementwise, iota, where
+from ncd.construct.notation import einsum
+from ncd.construct.trace import pointwise, trace
 from ncd.core.signature import parse_type
-from ncd.core.size import ZERO, Size
 from ncd.errors import InputError, NcdError, SizeError
-from ncd.interpret.cost import Convention, region
+from ncd.interpret.cost import Convention
 from ncd.ops import scalar
 from ncd.plan import sharded
 from tests.skipping import count
@@ -406,6 +407,6 @@ def test_planted_bugs(monkeypatch):
         bug.setattr(region, "triangle", lambda n, width, old=region.triangle: old(n - 1, width))
         assert formula(diagram, **sizes) != right
     with monkeypatch.context() as bug:
-        from ncd.interpret.cost import masking
+        from ncd.interpret.cost.sparsity import masking
         bug.setattr(masking, "over", lambda where_, labels: frozenset())
         assert formula(diagram, **sizes) != right

@@ -7,12 +7,12 @@ from random import Random
 
 import ncd
 from ncd import nn
-from ncd.interpret.cost.core import Core
-from ncd.interpret.cost.memory import Levels, Memory, rearranged
-from ncd.interpret.cost.recompute import _Search
-from ncd.interpret.cost.schedule import may_repeat, memory_of
-from ncd.interpret.cost.search import beam, exhaustive
 from ncd.plan import opened
+from ncd.plan.memory.memory import Levels, Memory, rearranged
+from ncd.plan.memory.parts import Core
+from ncd.plan.memory.recompute import _Search
+from ncd.plan.memory.schedule import may_repeat, memory_of
+from ncd.plan.memory.search import beam, exhaustive
 from tests.unit.cost.test_search import wired
 
 

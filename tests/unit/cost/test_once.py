@@ -10,10 +10,10 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import generators as make
-from ncd.core.size import Size
+from ncd.algebra.convert import Size
+from ncd.construct import generators as make
 from ncd.interpret.cost import fusion, rules
-from ncd.interpret.cost.measure import Meter
+from ncd.interpret.cost.meter import Meter
 from ncd.interpret.derivative.policy import Policy
 
 

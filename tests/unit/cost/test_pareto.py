@@ -16,9 +16,9 @@ from hypothesis import given
 import ncd
 from ncd import nn
 from ncd.core.category import Diagram, Ty
-from ncd.interpret.cost.schedule import memory_of
-from ncd.ops.order import After
+from ncd.ops.after import After
 from ncd.plan import Schedule, best_schedule, opened, pareto
+from ncd.plan.memory.schedule import memory_of
 from tests.allocator import peak
 from tests.strategies import examples, samplers
 from tests.unit.cost.test_search import wired
@@ -88,7 +88,7 @@ def test_what_is_free_may_be_made_again():
 
 @pytest.mark.parametrize("name", ["residual_mlp", "multi_head_attention", "gru"])
 def test_models(name):
-    from ncd.build.align import symbols
+    from ncd.construct.align import symbols
     made = opened(ncd.zoo.ZOO[name]().reverse().composite)
     sizes = dict.fromkeys(symbols(made), 3)
     check(made, sizes, pareto(made, **sizes))
@@ -245,7 +245,7 @@ def test_after_holds_at_any_bits(dtype):
 def test_random_numbers_are_not_drawn_again():
     @ncd.diagram("() : key, x=1000")
     def noisy(key, x):
-        noise = ncd.build.generators.random("normal", "x=1000")(key)
+        noise = ncd.construct.generators.random("normal", "x=1000")(key)
         wide = ncd.reduce("sum", "y")(nn.tanh(ncd.rearrange("x -> x y=50")(x + noise)))
         return ncd.reduce("sum", "x")(wide * noise)
     points = pareto(noisy)

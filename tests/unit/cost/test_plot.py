@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import ncd
+from ncd.analysis import plot
 from ncd.errors import AxisError, InputError, OutputError, SizeError
-from ncd.interpret.cost import plot
 from ncd.plan import memory_profile, pareto
 
 SIZES = {"m": 512, "h": 8, "k": 64, "f": 2048}

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from ncd import einsum, nn
-from ncd.core.size import Size
+from ncd.algebra.assume import Assumptions
+from ncd.algebra.convert import Size
+from ncd.algebra.regime import where_greater
 from ncd.errors import SizeError
-from ncd.interpret.cost.assume import Assumptions
-from ncd.interpret.cost.regime import where_greater
 
 
 # -- where one is larger ---------------------------------------------------------------------

@@ -10,10 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import ncd
-from ncd.core.size import Size, parse_size
+from ncd.algebra.asymptotics import leading
+from ncd.algebra.convert import Size, parse_size
+from ncd.algebra.regime import Condition, dominant, elasticity, order, where_greater
 from ncd.errors import AxisError, InputError, SizeError
-from ncd.interpret.cost.algebra import leading
-from ncd.interpret.cost.regime import Condition, dominant, elasticity, order, where_greater
 from tests.strategies import EXAMPLES, examples
 from tests.unit.cost.formulas import NAMES, nested, points, polynomials
 

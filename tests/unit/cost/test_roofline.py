@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd import nn
-from ncd.build.notation import einsum
-from ncd.core.size import Size, as_size
+from ncd.algebra.convert import Size, as_size
+from ncd.construct.notation import einsum
 from ncd.errors import NcdError, SizeError
 from ncd.interpret.cost import measure
-from ncd.interpret.cost.roofline import TRAFFIC
 from ncd.ops.multilinear import Einsum
 from ncd.plan import Level, Machine, mixed, roofline
+from ncd.plan.machine.roofline import TRAFFIC
 
 MATMUL = einsum("b m, m n -> b n")
 TOY = Machine("toy", {"float32": 100, "bfloat16": 200}, (Level("device", 1000, 10),))

@@ -8,12 +8,12 @@ from hypothesis import given
 
 import ncd
 from ncd import nn
+from ncd.algebra.convert import parse_size
 from ncd.core.category import Diagram
-from ncd.core.size import parse_size
 from ncd.errors import ArityError, NcdError, SizeError
-from ncd.interpret.cost.memory import rearranged
-from ncd.ops.order import After
+from ncd.ops.after import After
 from ncd.plan import Schedule, memory_profile, opened
+from ncd.plan.memory.memory import rearranged
 from tests.allocator import peak
 from tests.strategies import examples, samplers
 from theory.random import parameters, values
@@ -90,7 +90,7 @@ def test_what_has_a_place_or_draws_is_not_computed_again():
     learned = nn.linear("m -> h").on("m")
     with pytest.raises(NcdError, match="cannot be computed again"):
         Schedule(learned, (*range(len(learned.graph)), 0))
-    drawn = ncd.diagram("() : key")(lambda key: ncd.build.generators.random("normal", "x=3")(key))
+    drawn = ncd.diagram("() : key")(lambda key: ncd.construct.generators.random("normal", "x=3")(key))
     with pytest.raises(NcdError, match="cannot be computed again"):
         Schedule(drawn, (0, 0))
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 
 import ncd
-from ncd.build.notation import cospan
+from ncd.construct.notation import cospan
 from ncd.core.category import Diagram, Ty
 from ncd.core.graph import Graph
-from ncd.interpret.cost import search as searching
-from ncd.interpret.cost.core import Core
-from ncd.interpret.cost.merging import merged, series
-from ncd.interpret.cost.schedule import memory_of
 from ncd.plan import Schedule, best_schedule, opened
+from ncd.plan.memory import search as searching
+from ncd.plan.memory.parts import Core
+from ncd.plan.memory.schedule import memory_of
+from ncd.plan.memory.series_parallel import merged, series
 from ncd.zoo import ZOO
 from tests.allocator import peak
 from tests.semantics.test_zoo import SIZES
@@ -126,7 +126,7 @@ def test_random_diagrams_and_their_derivatives(kind, sampler):
 
 @pytest.mark.parametrize("name", ZOO)
 def test_never_worse_on_the_zoo_and_its_derivatives(name):
-    from ncd.build.align import symbols
+    from ncd.construct.align import symbols
     model = ZOO[name]()
     backward = model.reverse().composite
     for made in (model, backward, opened(backward)):

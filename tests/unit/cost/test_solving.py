@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import ncd
-from ncd.core.size import parse_size, symbol
+from ncd.algebra.convert import parse_size, symbol
+from ncd.algebra.solve import solve
 from ncd.errors import InputError, SizeError
-from ncd.interpret.cost.solving import solve
 from tests.strategies import EXAMPLES, examples
 from tests.unit.cost.formulas import nested, points, polynomials
 

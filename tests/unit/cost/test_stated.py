@@ -8,8 +8,8 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build.generators import opaque
-from ncd.core.size import Size
+from ncd.algebra.convert import Size
+from ncd.construct.generators import opaque
 from ncd.errors import NotationError, RuleError, SizeError
 from ncd.interpret.cost import work
 

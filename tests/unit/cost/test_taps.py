@@ -9,9 +9,9 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.core.size import ZERO, Size
+from ncd.algebra.convert import ZERO, Size
 from ncd.errors import InputError, SizeError
-from ncd.interpret.cost import taps as formula
+from ncd.interpret.cost.sparsity import taps as formula
 from ncd.interpret.jax import JAX
 from ncd.ops.control import Scan
 from tests.semantics.test_derivative_layers import CASES, at

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd import nn
-from ncd.build.generators import elementwise
-from ncd.build.trace import trace
+from ncd.algebra.convert import ZERO, Size, parse_size
+from ncd.analysis.training import OPTIMISERS, PARTS, Training
+from ncd.construct.generators import elementwise
+from ncd.construct.trace import trace
 from ncd.core.array import Array
 from ncd.core.category import Diagram
-from ncd.core.size import ZERO, Size, parse_size
 from ncd.errors import ArityError, NcdError
 from ncd.interpret.cost import measure
-from ncd.interpret.cost.training import OPTIMISERS, PARTS, Training
 from ncd.interpret.reference import run
 from tests.strategies import EXAMPLES, examples, samplers
 from theory import families

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ncd
-from ncd.core.size import Atom, Size, parse_size
-from ncd.interpret.cost.common import simplified
+from ncd.algebra.convert import Atom, Size, parse_size
+from ncd.algebra.factor import simplified
+from ncd.algebra.pretty import lines
 from ncd.interpret.cost.table import cut, exact, percent, short
-from ncd.interpret.cost.written import lines
 from ncd.zoo import ZOO
 from tests.strategies import EXAMPLES, examples
 from tests.unit.cost.formulas import NAMES, nested, polynomials

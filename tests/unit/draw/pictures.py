@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from ncd.build import generators as g
-from ncd.build.notation import cospan, einsum, rearrange, reindex
-from ncd.build.trace import diagram, size
+from ncd.construct import generators as g
+from ncd.construct.notation import cospan, einsum, rearrange, reindex
+from ncd.construct.trace import diagram, size
 from ncd.core.array import Array
 from ncd.core.axis import Axis, Label
 from ncd.core.op import Operation

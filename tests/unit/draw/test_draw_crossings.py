@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ncd
-from ncd.interpret.draw import layout, scene_of, sweep
+from ncd.interpret.draw import scene_of
+from ncd.interpret.draw.layout import crossings as sweep
+from ncd.interpret.draw.layout import layout
 from tests.strategies import diagrams, examples
 from tests.unit.draw.pictures import attention
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncd.build import generators as g
+from ncd.construct import generators as g
 from ncd.errors import NcdError, OutputError
-from ncd.interpret.draw import draw, svg
-from ncd.interpret.draw.mathtext import axis_runs, plain, size_runs
-from ncd.interpret.draw.scene import Scene
-from ncd.interpret.draw.svg import number, write
+from ncd.interpret.draw import draw
+from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw.formats.svg import number, write
+from ncd.interpret.draw.scene.mathtext import axis_runs, plain, size_runs
+from ncd.interpret.draw.scene.scene import Scene
 from tests.strategies import examples
 from tests.unit.draw.pictures import PICTURES, Drawing, attention, relu, residual
 
@@ -108,8 +109,8 @@ def test_what_cannot_be_drawn():
 
 
 def test_sizes_as_formulas():
+    from ncd.algebra.convert import Size
     from ncd.core.axis import Axis
-    from ncd.core.size import Size
     shown = {"2*k + 1": "2k+1", "h*k": "hk", "d_ff*h": "dff·h", "k**2": "k2", "x//2": "⌊x/2⌋",
              "max(x, y)": "max(x, y)", "(x + 1)//2 - 3": "⌊(x+1)/2⌋−3"}
     assert {text: plain(size_runs(Size(text))) for text in shown} == shown

@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ncd
-from ncd.build import generators as g
-from ncd.core.javascript import exact, javascript
-from ncd.core.size import Size
+from ncd.algebra.convert import Size
+from ncd.algebra.javascript import exact, javascript
+from ncd.construct import generators as g
 from ncd.errors import OutputError
 from ncd.interpret.draw import FORMATS, draw, scene_of, text
-from ncd.interpret.draw.tex import escaped
+from ncd.interpret.draw.formats.tex import escaped
 from tests.strategies import diagrams, examples
 from tests.unit.draw.pictures import PICTURES, attention, relu
 

@@ -7,13 +7,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncd.build import generators as g
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram
-from ncd.interpret.draw.scene import Scene, Strand, Wire
-from ncd.interpret.draw.schedule import columns, levels, neighbours
-from ncd.interpret.draw.separator import Separators
-from ncd.interpret.draw.settle import Chunk, distance, settle
+from ncd.construct import generators as g
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram
+from ncd.interpret.draw.layout.isotonic import Chunk, distance, settle
+from ncd.interpret.draw.layout.layers import columns, levels, neighbours
+from ncd.interpret.draw.layout.separator import Separators
+from ncd.interpret.draw.scene.scene import Scene, Strand, Wire
 from tests.geometry import Piece
 from tests.strategies import examples
 from tests.unit.draw.pictures import PICTURES

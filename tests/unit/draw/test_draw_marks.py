@@ -7,19 +7,20 @@ from itertools import pairwise
 import pytest
 
 from ncd import nn
-from ncd.build import generators as g
-from ncd.build.derived import unit
-from ncd.build.notation import einsum, rearrange, reindex
-from ncd.build.trace import trace
+from ncd.construct import generators as g
+from ncd.construct.derived import unit
+from ncd.construct.notation import einsum, rearrange, reindex
+from ncd.construct.trace import trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
 from ncd.core.signature import parse_type
-from ncd.interpret.draw import scene_of, svg
-from ncd.interpret.draw.mathtext import BOLD, plain
-from ncd.interpret.draw.measure import BUNDLE, DOT, INDEX, LEARNED, SOURCE, STAR
-from ncd.interpret.draw.palette import HUES, faces
-from ncd.interpret.draw.scene import REGION, Arc, Shape, Text, Wire
+from ncd.interpret.draw import scene_of
+from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw.scene.mathtext import BOLD, plain
+from ncd.interpret.draw.scene.metrics import BUNDLE, DOT, INDEX, LEARNED, SOURCE, STAR
+from ncd.interpret.draw.scene.palette import HUES, faces
+from ncd.interpret.draw.scene.scene import REGION, Arc, Shape, Text, Wire
 from ncd.ops.multilinear import Einsum
 from tests.unit.draw.pictures import (
     PICTURES,

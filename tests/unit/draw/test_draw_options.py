@@ -9,18 +9,19 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import Glyph, opaque
-from ncd.cli import main
+from ncd.command.main import main
+from ncd.construct import Glyph, opaque
 from ncd.errors import ArityError, NcdError
-from ncd.interpret.draw import scene_of, wrap
-from ncd.interpret.draw.mathtext import plain
-from ncd.interpret.draw.measure import MEMORY
-from ncd.interpret.draw.memory import Load, Save, remembered
-from ncd.interpret.draw.palette import HUES, LINKS, faces, region
-from ncd.interpret.draw.role import Roles
-from ncd.interpret.draw.scene import REGION, Arc, Shape, Text, Wire
-from ncd.interpret.draw.schedule import levels
-from ncd.interpret.draw.style import Style
+from ncd.interpret.draw import scene_of
+from ncd.interpret.draw.layout import rows as wrap
+from ncd.interpret.draw.layout.layers import levels
+from ncd.interpret.draw.layout.named_memory import Load, Save, remembered
+from ncd.interpret.draw.marks.role import Roles
+from ncd.interpret.draw.scene.mathtext import plain
+from ncd.interpret.draw.scene.metrics import MEMORY
+from ncd.interpret.draw.scene.palette import HUES, LINKS, faces, region
+from ncd.interpret.draw.scene.scene import REGION, Arc, Shape, Text, Wire
+from ncd.interpret.draw.scene.style import Style
 from ncd.ops.control import Block
 from ncd.zoo.translation import decoder_layer
 from tests.unit.draw.pictures import attention, residual
@@ -210,7 +211,7 @@ def test_blocks_have_the_colours_of_their_roles():
 
 
 def test_colours_are_light_and_each_has_a_dark_one():
-    from ncd.interpret.draw.measure import THEMES
+    from ncd.interpret.draw.scene.metrics import THEMES
 
     def light(colour):
         return sum(int(colour[n:n + 2], 16) * w for n, w in ((1, 0.2126), (3, 0.7152), (5, 0.0722)))

@@ -10,7 +10,7 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import opaque, parameter
+from ncd.construct import opaque, parameter
 
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 OPENED = "section:not([hidden]) g.opened"

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncd.build import generators as g
-from ncd.build.notation import einsum
-from ncd.build.trace import trace
+from ncd.construct import generators as g
+from ncd.construct.notation import einsum
+from ncd.construct.trace import trace
 from ncd.core.signature import parse_type
-from ncd.interpret.draw import scene_of, svg
-from ncd.interpret.draw.scene import MARK, Arc, Shape, Text, Wire
+from ncd.interpret.draw import scene_of
+from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw.scene.scene import MARK, Arc, Shape, Text, Wire
 from tests.strategies import examples
 from tests.unit.draw.pictures import PICTURES, Drawing, linear, relu, softmax
 
@@ -174,7 +175,7 @@ def test_a_thousand_boxes_are_drawn_flat():
 
 
 def test_a_thousand_residuals_do_not_drift():
-    from ncd.build.combinators import residual
+    from ncd.construct.combinators import residual
     step = residual(relu.on("x m"))
     scene = scene_of(step.id("x m").then(*[step] * 1000))
     assert {tuple(ys for _, ys in column.arrays) for column in scene.columns

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ncd
-from ncd.build import generators as g
-from ncd.build.notation import cospan, einsum, rearrange
+from ncd.construct import generators as g
+from ncd.construct.notation import cospan, einsum, rearrange
 from ncd.interpret.draw import text
-from ncd.interpret.draw.mathtext import Run, written
-from ncd.interpret.draw.route import Step, routed
+from ncd.interpret.draw.formats.route import Step, routed
+from ncd.interpret.draw.scene.mathtext import Run, written
 from tests.strategies import examples
 
 RIGHT, DOWN, UP, LEFT = (0, 1), (1, 0), (-1, 0), (0, -1)
@@ -117,7 +117,7 @@ def test_scales_in_a_text():
 def test_no_wire_that_is_used_ends_in_a_dot(diagram):
     """A dot at which a wire ends, and no other goes on, says that the array is discarded."""
     from ncd.interpret.draw import scene_of
-    from ncd.interpret.draw.scene import Shape, Wire
+    from ncd.interpret.draw.scene.scene import Shape, Wire
     scene = scene_of(diagram)
     lines = [item for item in scene.elements if isinstance(item, Wire) and not item.straight]
     for dot in scene.elements:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 import ncd
-from ncd.interpret.draw import advances, scene_of, svg
-from ncd.interpret.draw.mathtext import Run, runs_width
-from ncd.interpret.draw.measure import em, width_of
-from ncd.interpret.draw.scene import Text
-from ncd.interpret.draw.svg import layered
+from ncd.interpret.draw import scene_of
+from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw.formats.svg import layered
+from ncd.interpret.draw.scene import advances
+from ncd.interpret.draw.scene.mathtext import Run, runs_width
+from ncd.interpret.draw.scene.metrics import em, width_of
+from ncd.interpret.draw.scene.scene import Text
 from tests import advances as maker
 from tests.unit.draw.pictures import PICTURES
 

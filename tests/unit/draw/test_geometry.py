@@ -14,14 +14,14 @@ from hypothesis import given
 
 import ncd
 from ncd import nn
-from ncd.build import opaque
+from ncd.construct import opaque
 from ncd.errors import NcdError
 from ncd.interpret.draw import scene_of
-from ncd.interpret.draw.mathtext import plain
-from ncd.interpret.draw.measure import BUNDLE, LABEL_SIZE, TITLE_SIZE, WIRE
-from ncd.interpret.draw.nested import levels
-from ncd.interpret.draw.scene import REGION, Shape, Text, Wire
-from ncd.interpret.draw.style import Style
+from ncd.interpret.draw.layout.blocks import levels
+from ncd.interpret.draw.scene.mathtext import plain
+from ncd.interpret.draw.scene.metrics import BUNDLE, LABEL_SIZE, TITLE_SIZE, WIRE
+from ncd.interpret.draw.scene.scene import REGION, Shape, Text, Wire
+from ncd.interpret.draw.scene.style import Style
 from tests.geometry import CHECKS, faults, separators_between_wires, steps_seen
 from tests.strategies import EXAMPLES, diagrams, examples
 from tests.unit.draw.pictures import PICTURES
@@ -279,5 +279,5 @@ def test_a_planted_bug_is_found(bug):
 
 
 def test_what_leaves_the_page_is_found(monkeypatch):
-    monkeypatch.setattr(sys.modules["ncd.interpret.draw.svg"], "MARGIN", -40.0)
+    monkeypatch.setattr(sys.modules["ncd.interpret.draw.formats.svg"], "MARGIN", -40.0)
     assert any("leaves the page" in fault for fault in faults(scene_of(ncd.load("gru"))))

@@ -16,9 +16,9 @@ import pytest
 
 import ncd
 from ncd import Diagram
+from ncd.algebra.convert import Size
 from ncd.core.array import Array
 from ncd.core.axis import Axis
-from ncd.core.size import Size
 from ncd.errors import NcdError
 from ncd.ops.contraction import contractions
 from ncd.ops.monoid import SEMIRINGS

@@ -11,12 +11,12 @@ import sympy
 from hypothesis import given
 
 import ncd
-from ncd.build import generators as make
-from ncd.build.generators import elementwise, opaque, parameter, scan
-from ncd.build.notation import einsum, rearrange
-from ncd.build.trace import trace
+from ncd.algebra.convert import Size, parse_size
+from ncd.construct import generators as make
+from ncd.construct.generators import elementwise, opaque, parameter, scan
+from ncd.construct.notation import einsum, rearrange
+from ncd.construct.trace import trace
 from ncd.core.category import Diagram, Ty
-from ncd.core.size import Size, parse_size
 from ncd.errors import NcdError, RuleError, SizeError
 from ncd.interpret.cost import COST, MEASURES, measure, work
 from ncd.interpret.cost.convention import CONVENTIONS, Convention

@@ -8,7 +8,7 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import generators
+from ncd.construct import generators
 from ncd.core.array import Array
 from ncd.errors import ArityError, AxisError, InputError, NcdError, RuleError, SizeError
 from ncd.interpret.derivative import Policy
@@ -40,7 +40,7 @@ def test_the_lens_and_its_parts():
 
 
 def test_the_order_of_the_parameters_is_that_of_the_pytree_of_the_diagram():
-    from ncd.interpret.parameter import places
+    from ncd.traverse.places import places
     lens = perceptron.reverse()
     assert lens.parameters == tuple(places(perceptron)[0])
     found = lens.split(list(range(5)))

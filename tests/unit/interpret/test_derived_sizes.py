@@ -9,7 +9,7 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build.generators import pad, slice_axis, window
+from ncd.construct.generators import pad, slice_axis, window
 from ncd.core.symbols import symbols
 from ncd.errors import NcdError, SizeError
 from ncd.interpret.derived import Derived
@@ -56,7 +56,7 @@ def inputs(layer, sizes) -> list:
 
 def parameters(layer, sizes) -> tuple:
     """Parameters of the right place and rank: of the shapes at these sizes, at least 1."""
-    from ncd.interpret.parameter import build, places
+    from ncd.traverse.places import build, places
     slots = places(layer)[0]
     return (build({path: np.ones([max(1, int(axis.size.evaluate(sizes))) for axis in slot.array.axes],
                                  np.float32) for path, slot in slots.items()}),) if slots else ()

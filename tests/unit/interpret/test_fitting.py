@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 import ncd
 from ncd import nn
+from ncd.algebra.convert import parse_size
+from ncd.analysis.fitting import fit
+from ncd.command.arguments import small
 from ncd.core.check import check
-from ncd.core.size import parse_size
 from ncd.errors import SizeError
-from ncd.interpret.fitting import fit
-from ncd.interpret.given import small
 from ncd.read.resolve import zoo
 from tests.strategies import examples
 
@@ -43,7 +43,7 @@ LAYERS = {
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_sizes_are_found_at_which_a_layer_runs(name):
-    from ncd.interpret.trial import compare
+    from ncd.analysis.agreement import compare
     diagram = LAYERS[name]()
     found = compare(diagram, small({}, diagram))
     assert not found.problems and found.relative < 1e-4

@@ -8,12 +8,12 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build.generators import opaque
-from ncd.cli import main
+from ncd.analysis.agreement import compare
+from ncd.analysis.gradients import check_gradient
+from ncd.command.main import main
+from ncd.construct.generators import opaque
 from ncd.errors import InputError
-from ncd.interpret.gradients import check_gradient
 from ncd.interpret.rules import with_rules
-from ncd.interpret.trial import compare
 
 
 def test_right_derivatives_agree_in_all_four_ways():
@@ -56,7 +56,7 @@ def test_the_command_line_takes_rules_and_checks_gradients(tmp_path, monkeypatch
     (tmp_path / "m.py").write_text("""
 import numpy as np, jax.numpy as jnp
 from ncd import nn
-from ncd.build.generators import opaque
+from ncd.construct.generators import opaque
 model = nn.tanh.on("x") >> opaque("spectrum", "x -> x")
 layer = nn.feed_forward("m", "f")
 rules = {"spectrum": {"jax": lambda run, op, x: jnp.abs(jnp.fft.fft(x)),

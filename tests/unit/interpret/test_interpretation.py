@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 import ncd
-from ncd.build.generators import constant, elementwise, opaque, parameter, reduce
-from ncd.build.notation import einsum
-from ncd.build.trace import diagram, trace
+from ncd.construct.generators import constant, elementwise, opaque, parameter, reduce
+from ncd.construct.notation import einsum
+from ncd.construct.trace import diagram, trace
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
 from ncd.core.op import Operation

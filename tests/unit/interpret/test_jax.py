@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 
 import ncd
-from ncd.build import generators as make
-from ncd.build.generators import elementwise, key, opaque, parameter, random, scan, where
-from ncd.build.notation import cospan, einsum, rearrange, reindex
-from ncd.build.trace import diagram, pointwise, size, trace
+from ncd.construct import generators as make
+from ncd.construct.generators import elementwise, key, opaque, parameter, random, scan, where
+from ncd.construct.notation import cospan, einsum, rearrange, reindex
+from ncd.construct.trace import diagram, pointwise, size, trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

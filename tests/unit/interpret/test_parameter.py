@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from ncd import nn
-from ncd.build.generators import key, opaque, parameter, random, scan
-from ncd.build.notation import rearrange
-from ncd.build.trace import diagram, trace
+from ncd.construct.generators import key, opaque, parameter, random, scan
+from ncd.construct.notation import rearrange
+from ncd.construct.trace import diagram, trace
 from ncd.core.category import Diagram, Ty
-from ncd.core.serial import to_json
 from ncd.errors import InputError, NcdError, SizeError
-from ncd.interpret.parameter import build, find, places
+from ncd.file.serial import to_json
 from ncd.ops.source import Initialiser
 from ncd.read.resolve import from_json
+from ncd.traverse.places import build, find, places
 
 
 def slots(made: Diagram) -> dict[str, str]:

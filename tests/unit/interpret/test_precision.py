@@ -10,9 +10,9 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build import derived
-from ncd.build.generators import eigh, opaque, solve
-from ncd.build.notation import labels_of as words
+from ncd.construct import derived
+from ncd.construct.generators import eigh, opaque, solve
+from ncd.construct.notation import labels_of as words
 from ncd.interpret.jax.precision import Unrounded
 from ncd.interpret.jax.rules import RULES
 from ncd.ops.pointwise import Map, Reduce

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncd.build import generators as make
-from ncd.build.generators import elementwise, key, opaque, parameter, random
-from ncd.build.notation import einsum, reindex
-from ncd.build.trace import diagram, trace
+from ncd.construct import generators as make
+from ncd.construct.generators import elementwise, key, opaque, parameter, random
+from ncd.construct.notation import einsum, reindex
+from ncd.construct.trace import diagram, trace
 from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty

@@ -10,14 +10,14 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.build.generators import key, random
-from ncd.build.trace import diagram
+from ncd.construct.generators import key, random
+from ncd.construct.trace import diagram
 from ncd.core.array import Array
 from ncd.core.op import Operation
-from ncd.core.serial import from_json
 from ncd.errors import LoadError, NcdError
-from ncd.interpret.parameter import places, shares
+from ncd.file.serial import from_json
 from ncd.ops.source import Initialiser, Parameter
+from ncd.traverse.places import places, shares
 
 
 def slots(made) -> list[str]:

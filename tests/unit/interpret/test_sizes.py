@@ -10,9 +10,9 @@ import pytest
 from ncd.core.array import Array
 from ncd.core.category import Diagram, Ty
 from ncd.errors import InputError, SizeError
-from ncd.interpret.parameter import Slot
-from ncd.interpret.sizes import read_sizes, require_sizes
+from ncd.interpret.inputs import read_sizes, require_sizes
 from ncd.ops.source import Initialiser
+from ncd.traverse.places import Slot
 
 
 def shaped(*shape: int, dtype=np.float32) -> np.ndarray:

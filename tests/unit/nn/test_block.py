@@ -10,13 +10,13 @@ import pytest
 import ncd
 from ncd.core.category import Ty
 from ncd.errors import AxisError, NcdError
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.block import post_norm, pre_norm, residual, transformer_block
 from ncd.nn.feedforward import feed_forward
 from ncd.nn.linear import linear
 from ncd.nn.multihead import cross_attention, self_attention
 from ncd.nn.normalise import layer_norm
+from ncd.traverse.places import places
 
 RANDOM = np.random.default_rng(8)
 SIZES = {"m": 4, "k": 2, "h": 3, "f": 5}

@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
-from ncd.build.notation import einsum
+from ncd.construct.notation import einsum
 from ncd.core.category import Ty
-from ncd.core.serial import from_json, to_json
 from ncd.core.text import listing
 from ncd.errors import AmbiguityError, AxisError, NotationError, SizeError
+from ncd.file.serial import from_json, to_json
 from ncd.interpret.jax import compile_diagram
 from ncd.interpret.reference import run
 from ncd.nn.convolution import Convolution, convolution, depthwise_separable, star

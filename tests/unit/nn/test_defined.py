@@ -8,10 +8,9 @@ import pytest
 
 from ncd.core.axis import Axis
 from ncd.core.category import Ty
-from ncd.core.serial import from_json, to_json
 from ncd.errors import NcdError
+from ncd.file.serial import from_json, to_json
 from ncd.interpret.jax import compile_diagram
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn import activation
 from ncd.nn.attention import attention, causal_mask, window_mask
@@ -26,6 +25,7 @@ from ncd.nn.softmax import cross_entropy, log_softmax, logsumexp, softmax
 from ncd.nn.statistics import l2_norm, l2_normalise, mean, variance
 from ncd.nn.stochastic import dropout
 from ncd.ops.control import Broadcast
+from ncd.traverse.places import places
 
 SIZES = {"x": 3, "y": 4, "m": 4, "k": 4, "v": 5, "c": 6, "n": 3, "h": 2, "g": 2, "q": 2, "f": 5, "b": 2}
 LAYERS = {

@@ -8,10 +8,10 @@ import scipy.special
 
 from ncd.core.category import Ty
 from ncd.errors import AxisError, NotationError
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.activation import gelu, sigmoid, tanh
 from ncd.nn.feedforward import feed_forward, gated_feed_forward
+from ncd.traverse.places import places
 
 RANDOM = np.random.default_rng(7)
 X = RANDOM.normal(size=(2, 4, 3))

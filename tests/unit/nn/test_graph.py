@@ -8,10 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from ncd.build.trace import diagram
+from ncd.construct.trace import diagram
 from ncd.errors import AxisError, NcdError, NotationError
 from ncd.interpret.jax import compile_diagram
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.graph import (
     graph_convolution,
@@ -22,6 +21,7 @@ from ncd.nn.graph import (
     segment_softmax,
 )
 from ncd.nn.linear import linear
+from ncd.traverse.places import places
 from tests.strategies import drawn
 
 SOURCE, TARGET = np.array([0, 1, 1, 2, 3, 3]), np.array([1, 0, 2, 1, 1, 3])     # node 4 is alone

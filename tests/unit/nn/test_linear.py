@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ncd.build.trace import trace
+from ncd.construct.trace import trace
 from ncd.core.category import Ty
 from ncd.errors import AmbiguityError, AxisError, InputError, NcdError, NotationError, SizeError
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.activation import relu
 from ncd.nn.linear import embedding, linear, unembedding
 from ncd.ops.source import Initialiser
+from ncd.traverse.places import places
 
 RANDOM = np.random.default_rng(0)
 

@@ -8,10 +8,10 @@ import pytest
 
 from ncd.errors import AxisError, NcdError, NotationError, SizeError
 from ncd.interpret.jax import compile_diagram
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.activation import gelu
 from ncd.nn.mixture import mixture_of_experts, router
+from ncd.traverse.places import places
 from tests.strategies import drawn
 
 

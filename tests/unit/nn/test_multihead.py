@@ -9,16 +9,11 @@ import pytest
 from ncd import nn
 from ncd.core.category import Ty
 from ncd.errors import AxisError, NcdError, SizeError
-from ncd.interpret.parameter import find, places
 from ncd.interpret.reference import run
 from ncd.nn.attention import attention
-from ncd.nn.multihead import (
-    cross_attention,
-    grouped_query_attention,
-    multi_head_attention,
-    self_attention,
-)
+from ncd.nn.multihead import cross_attention, grouped_query_attention, multi_head_attention, self_attention
 from ncd.nn.position import rotary
+from ncd.traverse.places import find, places
 
 RANDOM = np.random.default_rng(6)
 M, H, WIDTH = 5, 4, 2

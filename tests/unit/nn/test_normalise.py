@@ -7,10 +7,10 @@ import pytest
 
 from ncd.core.category import Ty
 from ncd.errors import AxisError, NcdError, NotationError, SizeError
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.normalise import batch_norm, batch_norm_inference, group_norm, layer_norm, rms_norm
 from ncd.ops.pointwise import Stop
+from ncd.traverse.places import places
 
 RANDOM = np.random.default_rng(3)
 X = RANDOM.normal(size=(2, 3, 4, 6)) + 2          # n x y c

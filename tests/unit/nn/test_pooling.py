@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ncd.core.serial import from_json, to_json
 from ncd.errors import AxisError, SizeError
+from ncd.file.serial import from_json, to_json
 from ncd.interpret.jax import compile_diagram
 from ncd.interpret.reference import run
 from ncd.nn.pooling import Pool, global_mean_pool, max_pool, mean_pool, sum_pool

@@ -7,9 +7,9 @@ import pytest
 
 from ncd.core.category import Ty
 from ncd.errors import AxisError, NcdError, NotationError, SizeError
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.position import learned_position, rotary, sinusoidal
+from ncd.traverse.places import places
 
 RANDOM = np.random.default_rng(4)
 

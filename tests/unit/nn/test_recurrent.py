@@ -8,9 +8,9 @@ import pytest
 
 from ncd.errors import AmbiguityError, AxisError, NcdError, NotationError
 from ncd.interpret.jax import compile_diagram
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.recurrent import bidirectional, gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
+from ncd.traverse.places import places
 from tests.strategies import drawn
 
 SIZES = {"x": 3, "h": 4}

@@ -8,9 +8,9 @@ import pytest
 
 from ncd.errors import AxisError, NcdError, NotationError
 from ncd.interpret.jax import compile_diagram
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.statespace import linear_recurrence, selective_state_space, state_space
+from ncd.traverse.places import places
 from tests.strategies import drawn
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ncd.build.generators import constant
+from ncd.construct.generators import constant
 from ncd.core.category import Diagram, Ty
 from ncd.errors import InputError, NcdError
-from ncd.interpret.parameter import places
 from ncd.interpret.reference import run
 from ncd.nn.stochastic import dropout
+from ncd.traverse.places import places
 
 ONES = np.ones((40, 50))
 

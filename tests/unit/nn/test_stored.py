@@ -8,10 +8,10 @@ import pytest
 
 import ncd
 from ncd import nn
-from ncd.core.size import ZERO, Size
+from ncd.algebra.convert import ZERO, Size
 from ncd.errors import InputError
-from ncd.interpret.parameter import places
 from ncd.ops.source import Parameter
+from ncd.traverse.places import places
 
 NORM = nn.batch_norm_inference("c")
 
@@ -61,7 +61,7 @@ def test_rows_of_tables_add_up():
 
 
 def test_on_a_mesh_a_device_holds_learned_numbers():
-    found = ncd.interpret.cost.sharded(NORM.cost(), {"c": "model"}, {"model": "t"})
+    found = ncd.plan.mesh.sharded(NORM.cost(), {"c": "model"}, {"model": "t"})
     assert found.params == Size("2*c/t")
     assert set(found.params_by_place) == {"batch_norm/scale", "batch_norm/shift"}
 
