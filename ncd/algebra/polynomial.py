@@ -51,7 +51,7 @@ class Size:
 
     __slots__ = ("__dict__", "terms")
 
-    read: Callable[[Any], Size]         # set by core.size: a number, text or SymPy expression
+    read: Callable[[Any], Size]         # set by algebra.convert: a number, text or SymPy expression
     rebuild: Callable                   # set by core.normal: an atom on new arguments
     opened: Callable[[Size], Size]      # set by core.normal: groups multiplied out
     shown: Callable                     # set by core.powers: a term as it is written
