@@ -97,7 +97,7 @@ def check(diagram: Diagram) -> Diagram:
 @public
 def picture(diagram: Diagram) -> str:
     """The SVG that a notebook shows."""
-    from ncd.interpret.draw.formats import svg
+    from ncd.interpret.draw import svg
     return svg(diagram)
 
 
@@ -177,6 +177,7 @@ def training(cost: Cost, wrt: int | str | Sequence | None = None, policy: Any = 
     return Training(cost, cost.like, wrt, policy, optimiser)
 
 
+@public
 def roofline(cost: Cost, *arguments, **options) -> Roofline:
     """The time on a machine as a formula, see :func:`ncd.plan.machine.roofline.roofline`."""
     from ncd.plan.machine.roofline import roofline

@@ -14,7 +14,7 @@ from discopy import markov
 import ncd
 from ncd import nn
 from ncd.core.category import Diagram
-from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw import svg
 from tests.bench.building import best
 from tests.browser import drag, launched
 

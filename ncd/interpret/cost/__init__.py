@@ -61,6 +61,7 @@ def measure(diagram: Diagram, convention_: Convention | str | None = None,
     return made
 
 
+@public
 def cost_of(given: Cost | Diagram | Operation) -> Cost:
     """A cost as it is; that of a diagram or an operation.
 

@@ -97,6 +97,7 @@ def _pdf(diagram, depth: int = 0, **options) -> bytes:
     return raster.pdf(*_scene(diagram, style), THEMES[style.theme], style.width)
 
 
+@public
 def html(diagram, depth: int = 0, measures=None, price=None, widths=None, **options) -> str:
     """A diagram as one HTML page, see :mod:`ncd.interpret.draw.formats.html`."""
     from ncd.interpret.draw.formats import html as live

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from ncd.construct import generators as g
 from ncd.errors import NcdError, OutputError
-from ncd.interpret.draw import draw
-from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw import draw, svg
 from ncd.interpret.draw.formats.svg import number, write
 from ncd.interpret.draw.scene.mathtext import axis_runs, plain, size_runs
 from ncd.interpret.draw.scene.scene import Scene

@@ -15,8 +15,7 @@ from ncd.core.array import Array
 from ncd.core.axis import Axis
 from ncd.core.category import Diagram, Ty
 from ncd.core.signature import parse_type
-from ncd.interpret.draw import scene_of
-from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw import scene_of, svg
 from ncd.interpret.draw.scene.mathtext import BOLD, plain
 from ncd.interpret.draw.scene.metrics import BUNDLE, DOT, INDEX, LEARNED, SOURCE, STAR
 from ncd.interpret.draw.scene.palette import HUES, faces

@@ -16,8 +16,7 @@ from ncd.construct import generators as g
 from ncd.construct.notation import einsum
 from ncd.construct.trace import trace
 from ncd.core.signature import parse_type
-from ncd.interpret.draw import scene_of
-from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw import scene_of, svg
 from ncd.interpret.draw.scene.scene import MARK, Arc, Shape, Text, Wire
 from tests.strategies import examples
 from tests.unit.draw.pictures import PICTURES, Drawing, linear, relu, softmax

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import ncd
-from ncd.interpret.draw import scene_of
-from ncd.interpret.draw.formats import svg
+from ncd.interpret.draw import scene_of, svg
 from ncd.interpret.draw.formats.svg import layered
 from ncd.interpret.draw.scene import advances
 from ncd.interpret.draw.scene.mathtext import Run, runs_width
