@@ -61,7 +61,7 @@ def test_rows_of_tables_add_up():
 
 
 def test_on_a_mesh_a_device_holds_learned_numbers():
-    found = ncd.plan.mesh.sharded(NORM.cost(), {"c": "model"}, {"model": "t"})
+    found = ncd.plan.sharded(NORM.cost(), {"c": "model"}, {"model": "t"})
     assert found.params == Size("2*c/t")
     assert set(found.params_by_place) == {"batch_norm/scale", "batch_norm/shift"}
 
